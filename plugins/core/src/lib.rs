@@ -1,0 +1,39 @@
+//! The words that every part of Visage shares.
+//!
+//! Nothing here knows Bevy, files, devices or the network. A feature plugin that wants to tell another one something
+//! does it in these types (and in the messages of `visage_schedule`), never by importing its neighbour.
+//!
+//! ```
+//! use visage_core::{Blendshape, FacePose, Tick};
+//!
+//! let mut pose = FacePose::default();
+//! pose[Blendshape::JawOpen] = 0.5;
+//! assert_eq!(Tick(30).first_sample(), 48_000);
+//! ```
+
+mod audio;
+mod clock;
+mod emotion;
+mod face;
+mod frame;
+mod language;
+pub mod mesh_topology;
+mod rig;
+mod slot;
+mod speech;
+mod turn;
+mod viseme;
+mod worker;
+
+pub use audio::{AudioBlock, to_i16};
+pub use clock::{RTP_VIDEO_HZ, RTP_VIDEO_UNITS_PER_TICK, SAMPLE_RATE, SAMPLES_PER_TICK, TICK_HZ, TICK_SECONDS, Tick};
+pub use emotion::{Emotion, EmotionWeights, UnknownEmotion};
+pub use face::{BLENDSHAPES, Blendshape, FacePose, HeadPose};
+pub use frame::Frame;
+pub use language::{Language, UnknownLanguage};
+pub use rig::{Iris, LANDMARKS, MESH_POINTS, MouthColours, Raster, Rig};
+pub use slot::{LatestReader, LatestSlot, LatestWriter, latest_slot};
+pub use speech::{PhonemeSpan, PhonemeTimeline, Utterance};
+pub use turn::{TurnCounter, TurnId};
+pub use viseme::{VISEMES, Viseme, VisemeWeights};
+pub use worker::{Job, StopFlag, Worker, WorkerHandle};

@@ -1,0 +1,93 @@
+//! Registers emotion and idle motion, and the system that composes the face.
+
+use bevy::prelude::*;
+use visage_core::{AudioBlock, Emotion, FacePose};
+use visage_schedule::{
+    ActiveCharacter, AnimateSystems, CurrentPose, FaceLayers, Mood, SetEmotion, Sounding, UtteranceStarted,
+    VisageSystems,
+};
+
+use crate::{Feeling, Idle, compose, face_of};
+
+/// Emotion state and idle motion.
+pub struct EmotionPlugin {
+    /// Seed of the idle motion. The same seed gives the same life.
+    pub seed: u64,
+}
+
+impl Default for EmotionPlugin {
+    fn default() -> Self {
+        Self { seed: 1 }
+    }
+}
+
+#[derive(Resource, Default)]
+struct Felt(Feeling);
+
+#[derive(Resource)]
+struct Alive(Idle);
+
+/// Liveliness while no character is on stage.
+const DEFAULT_LIVELINESS: f32 = 0.7;
+
+impl Plugin for EmotionPlugin {
+    fn build(&self, app: &mut App) {
+        app.init_resource::<Felt>()
+            .insert_resource(Alive(Idle::new(self.seed)))
+            .add_systems(FixedUpdate, (feel, live).chain().in_set(AnimateSystems::Layers))
+            .add_systems(FixedUpdate, put_together.in_set(AnimateSystems::Compose))
+            .add_systems(FixedUpdate, take_orders.in_set(VisageSystems::Animate).before(AnimateSystems::Layers));
+    }
+}
+
+/// Orders of people and of the dialogue, then the emotion of what begins to sound.
+fn take_orders(
+    mut orders: MessageReader<SetEmotion>,
+    mut spoken: MessageReader<UtteranceStarted>,
+    mut felt: ResMut<Felt>,
+) {
+    for order in orders.read() {
+        felt.0.aim(order.emotion, order.strength);
+    }
+    for emotion in spoken.read().filter_map(|piece| piece.emotion) {
+        felt.0.aim(emotion, 1.0);
+    }
+}
+
+fn feel(
+    mut felt: ResMut<Felt>,
+    character: Option<Res<ActiveCharacter>>,
+    mut mood: ResMut<Mood>,
+    mut layers: ResMut<FaceLayers>,
+) {
+    felt.0.step();
+    mood.target = felt.0.target();
+    mood.weights = felt.0.weights();
+    layers.mood = FacePose::default();
+    for emotion in Emotion::ALL {
+        let own = character.as_ref().and_then(|character| {
+            character.profile.emotions.iter().find(|(named, _)| *named == emotion).map(|(_, face)| face.clone())
+        });
+        layers.mood.add_scaled(&own.unwrap_or_else(|| face_of(emotion)), mood.weights[emotion]);
+    }
+}
+
+fn live(
+    mut alive: ResMut<Alive>,
+    sounding: Res<Sounding>,
+    character: Option<Res<ActiveCharacter>>,
+    mut layers: ResMut<FaceLayers>,
+) {
+    let liveliness = character.map_or(DEFAULT_LIVELINESS, |character| character.profile.liveliness);
+    layers.idle = alive.0.step(liveliness, loudness(&sounding.block));
+}
+
+fn put_together(layers: Res<FaceLayers>, mut pose: ResMut<CurrentPose>) {
+    pose.0 = compose(&layers.mood, &layers.mouth, &layers.idle, layers.speech);
+}
+
+/// Root mean square of a block.
+fn loudness(block: &AudioBlock) -> f32 {
+    let power: f32 = block.samples.iter().map(|sample| sample * sample).sum();
+    (power / block.samples.len() as f32).sqrt()
+}

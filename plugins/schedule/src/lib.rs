@@ -1,0 +1,35 @@
+//! The tick and what the plugins say to each other in it.
+//!
+//! A tick is one run of `FixedUpdate` at 30 Hz, in the order of [`VisageSystems`]. Feature plugins never import each
+//! other: one writes a message or resource of this crate, another reads it.
+//!
+//! ```
+//! use bevy::prelude::*;
+//! use visage_schedule::{Say, SchedulePlugin, VisageSystems};
+//!
+//! let mut app = App::new();
+//! app.add_plugins((MinimalPlugins, SchedulePlugin));
+//! app.add_systems(FixedUpdate, (|mut say: MessageReader<Say>| say.read().count()).pipe(|_: In<usize>| ())
+//!     .in_set(VisageSystems::Decide));
+//! app.update();
+//! ```
+
+mod diagnostics;
+mod messages;
+mod plugin;
+mod remote;
+mod resources;
+mod sets;
+
+pub use diagnostics::{Latencies, StageTimes, TickReport, TickStats};
+pub use messages::{
+    Activate, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady, PreparePortrait, Problem, Say, Speak, SetEmotion, Speaker, StopSpeaking,
+    Transcript, UtteranceStarted, UserText, VoiceActivity,
+};
+pub use plugin::SchedulePlugin;
+pub use remote::{CharacterList, CharacterSummary, Orders, RemoteCommand, RemoteEvent, SignalSocket, ViewerDoor};
+pub use resources::{
+    ActiveCharacter, CharacterProfile, Conversation, CurrentPose, FaceLayers, IntentReply, MediaClock, Mood, Personality, Sounding,
+    VoiceSettings,
+};
+pub use sets::{AnimateSystems, VisageSystems};

@@ -1,0 +1,156 @@
+//! Messages between plugins. Each says who writes and who reads it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
+use visage_core::{Emotion, Frame, Language, Rig, TurnId};
+
+/// Somebody (page, window, REST) wants the avatar to say a text, replacing what it says now. Written in Ingest, read by
+/// `dialogue`.
+#[derive(Message, Clone, Debug)]
+pub struct Say {
+    /// What to say; may hold several sentences.
+    pub text: String,
+    /// The language, if the caller knows it; otherwise the character's or what the text looks like.
+    pub language: Option<Language>,
+    /// The emotion to say it with.
+    pub emotion: Option<Emotion>,
+}
+
+/// A person wrote something to the character. Written in Ingest, read by `dialogue`, which answers it.
+#[derive(Message, Clone, Debug)]
+pub struct UserText {
+    /// What the person wrote.
+    pub text: String,
+}
+
+/// The avatar is to be silent within this tick. Written in Ingest (a person pressed stop) and in Decide (barge-in), read
+/// by `dialogue` (a new turn begins) and `voice`.
+#[derive(Message, Clone, Copy, Debug, Default)]
+pub struct StopSpeaking;
+
+/// The character takes on an emotion until told otherwise. Written in Ingest and Decide, read by `emotion`.
+#[derive(Message, Clone, Copy, Debug)]
+pub struct SetEmotion {
+    /// Which.
+    pub emotion: Emotion,
+    /// How much, 0..=1.
+    pub strength: f32,
+}
+
+/// Another character is to become the active one. Written in Ingest, read by `character`.
+#[derive(Message, Clone, Debug)]
+pub struct Activate {
+    /// The character's id (its folder's name).
+    pub id: String,
+}
+
+/// A portrait is to become a rig, off the tick. Written by `character`, read by `portrait`.
+#[derive(Message, Clone, Debug)]
+pub struct PreparePortrait {
+    /// The picture file.
+    pub path: PathBuf,
+}
+
+/// What became of a [`PreparePortrait`]. Written in Ingest by `portrait`, read by `character`.
+#[derive(Message, Clone, Debug)]
+pub struct PortraitReady {
+    /// The picture file.
+    pub path: PathBuf,
+    /// The rig, or what is wrong with the picture in a person's words.
+    pub rig: Result<Arc<Rig>, String>,
+}
+
+/// Sound from somebody's microphone: mono, 48 kHz, any length. Written in Ingest, read by `hearing`.
+#[derive(Message, Clone, Debug)]
+pub struct MicrophoneSound {
+    /// Samples in -1..=1.
+    pub samples: Arc<[f32]>,
+}
+
+/// Whether microphone sound is listened to. Written in Ingest, read by `hearing`.
+#[derive(Message, Clone, Copy, Debug)]
+pub struct Hearing {
+    /// On or off.
+    pub on: bool,
+}
+
+/// The voice activity detector changed its mind. Written in Ingest by `hearing`, read by `dialogue`.
+#[derive(Message, Clone, Copy, Debug)]
+pub struct VoiceActivity {
+    /// Whether somebody speaks now.
+    pub speaking: bool,
+}
+
+/// Words that the listener understood. Written in Ingest by `hearing`, read by `dialogue`.
+#[derive(Message, Clone, Debug)]
+pub struct Heard {
+    /// The words so far.
+    pub text: String,
+    /// The language they were heard in.
+    pub language: Language,
+    /// False while the person still speaks and the words may change.
+    pub is_final: bool,
+    /// Seconds from the last sound of the person's voice to this message (final words only).
+    pub latency: Option<f32>,
+}
+
+/// A turn is to be spoken. Written in Decide by `dialogue`, read in Speak by `voice`.
+#[derive(Message, Clone, Debug)]
+pub struct Speak {
+    /// The turn, newer than all before it.
+    pub turn: TurnId,
+    /// The whole text.
+    pub text: String,
+    /// The language to speak it in.
+    pub language: Language,
+    /// The emotion to say it with.
+    pub emotion: Option<Emotion>,
+}
+
+/// A piece of speech began to sound in this tick. Written in Speak by `voice`.
+#[derive(Message, Clone, Debug)]
+pub struct UtteranceStarted {
+    /// Its turn.
+    pub turn: TurnId,
+    /// Its text.
+    pub text: String,
+    /// Its emotion.
+    pub emotion: Option<Emotion>,
+}
+
+/// Who said a line of the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Speaker {
+    /// The person.
+    User,
+    /// The character.
+    Avatar,
+}
+
+/// A line of the running transcript. Written in Decide by `dialogue`, read by whatever shows it.
+#[derive(Message, Clone, Debug, Serialize, Deserialize)]
+pub struct Transcript {
+    /// Who.
+    pub speaker: Speaker,
+    /// What.
+    pub text: String,
+    /// Language.
+    pub language: Language,
+    /// False if a later message will replace the line.
+    pub is_final: bool,
+}
+
+/// Something went wrong that a person should know, in their words. Written by any plugin, shown by page and window.
+#[derive(Message, Clone, Debug)]
+pub struct Problem {
+    /// One or two sentences: what is wrong and what to do.
+    pub text: String,
+}
+
+/// A captured frame has come back from the renderer; its tick is one or two behind the present. Written in Ingest by
+/// `stage`, read in Present by the encoders.
+#[derive(Message, Clone, Debug)]
+pub struct FrameReady(pub Frame);
