@@ -23,13 +23,13 @@ mod sets;
 
 pub use diagnostics::{Latencies, StageTimes, TickReport, TickStats};
 pub use messages::{
-    Activate, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady, PreparePortrait, Problem, Say, Speak, SetEmotion, Speaker, StopSpeaking,
-    Transcript, UtteranceStarted, UserText, VoiceActivity,
+    Activate, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady, PreparePortrait, Problem, Say, SetEmotion,
+    Speak, Speaker, StopSpeaking, Transcript, UserText, UtteranceStarted, VoiceActivity,
 };
 pub use plugin::SchedulePlugin;
 pub use remote::{CharacterList, CharacterSummary, Orders, RemoteCommand, RemoteEvent, SignalSocket, ViewerDoor};
 pub use resources::{
-    ActiveCharacter, CharacterProfile, Conversation, CurrentPose, FaceLayers, IntentReply, MediaClock, Mood, Personality, Sounding,
-    VoiceSettings,
+    ActiveCharacter, CharacterProfile, Conversation, CurrentPose, FaceLayers, IntentReply, MediaClock, Mood,
+    Personality, Sounding, StageImage, VoiceSettings,
 };
 pub use sets::{AnimateSystems, VisageSystems};

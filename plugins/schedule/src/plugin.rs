@@ -5,8 +5,8 @@ use std::time::Instant;
 use bevy::prelude::*;
 
 use crate::{
-    CharacterList, Conversation, CurrentPose, FaceLayers, Latencies, MediaClock, Mood, Sounding, StageTimes, TickReport, TickStats,
-    VisageSystems, messages, sets,
+    CharacterList, Conversation, CurrentPose, FaceLayers, Latencies, MediaClock, Mood, Sounding, StageTimes,
+    TickReport, TickStats, VisageSystems, messages, sets,
 };
 
 /// The 30 Hz tick and the vocabulary of messages.

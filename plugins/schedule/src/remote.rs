@@ -176,7 +176,10 @@ mod tests {
     #[test]
     fn orders_read_as_documented() {
         let cases = [
-            (r#"{"type":"say","text":"Hi."}"#, RemoteCommand::Say { text: "Hi.".into(), language: None, emotion: None }),
+            (
+                r#"{"type":"say","text":"Hi."}"#,
+                RemoteCommand::Say { text: "Hi.".into(), language: None, emotion: None },
+            ),
             (r#"{"type":"stop"}"#, RemoteCommand::Stop),
             (
                 r#"{"type":"emotion","emotion":"happy"}"#,

@@ -166,3 +166,8 @@ impl Conversation {
         }
     }
 }
+
+/// The picture that is drawn, for whoever shows it in a window: `Rgba8Unorm` that holds sRGB values. Inserted by `stage`,
+/// written by the graphics device in every tick.
+#[derive(Resource, Clone, Debug)]
+pub struct StageImage(pub Handle<Image>);

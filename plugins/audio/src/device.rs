@@ -1,0 +1,153 @@
+//! A microphone and a loudspeaker as two ends of lock-free rings. The callbacks run on the system's audio threads: they
+//! copy samples and do nothing else (no allocation, no lock, no log).
+
+use cpal::{
+    FromSample, Sample, SampleFormat, SizedSample, Stream, StreamConfig,
+    traits::{DeviceTrait, HostTrait, StreamTrait},
+};
+use rtrb::{Consumer, Producer, RingBuffer};
+use visage_core::{SAMPLE_RATE, SAMPLES_PER_TICK, StreamResampler};
+
+use crate::AudioError;
+
+/// Samples between tick and device: half a second. When the microphone's ring is full new sound is lost, when the
+/// loudspeaker's is full the tick's sound is lost; both mean that the other side stands still.
+const RING: usize = SAMPLE_RATE as usize / 2;
+/// Silence that the loudspeaker starts with, so that a tick that comes a little late is not heard: two ticks.
+const CUSHION: usize = 2 * SAMPLES_PER_TICK;
+
+const MICROPHONE: &str = "microphone";
+const LOUDSPEAKER: &str = "loudspeaker";
+
+/// An open microphone. Dropping it closes the device.
+pub struct Microphone {
+    _stream: Stream,
+    ring: Consumer<f32>,
+    resampler: StreamResampler,
+    piece: Vec<f32>,
+}
+
+/// An open loudspeaker. Dropping it closes the device.
+pub struct Loudspeaker {
+    _stream: Stream,
+    ring: Producer<f32>,
+    resampler: StreamResampler,
+    piece: Vec<f32>,
+}
+
+/// Names of the default input and output device, for `visage doctor`.
+pub fn default_devices() -> (Option<String>, Option<String>) {
+    let host = cpal::default_host();
+    let name = |device: cpal::Device| device.description().ok().map(|description| description.name().to_owned());
+    (host.default_input_device().and_then(name), host.default_output_device().and_then(name))
+}
+
+impl Microphone {
+    /// Opens the system's default microphone. Takes up to seconds; not for the tick.
+    pub fn open() -> Result<Self, AudioError> {
+        let device = cpal::default_host().default_input_device().ok_or(AudioError::Missing(MICROPHONE))?;
+        let config = device.default_input_config().map_err(|error| unusable(MICROPHONE, &error))?;
+        let format = config.sample_format();
+        let config: StreamConfig = config.into();
+        let (producer, ring) = RingBuffer::new(RING);
+        let stream = match format {
+            SampleFormat::F32 => listen::<f32>(&device, config, producer),
+            SampleFormat::I16 => listen::<i16>(&device, config, producer),
+            SampleFormat::U16 => listen::<u16>(&device, config, producer),
+            SampleFormat::I32 => listen::<i32>(&device, config, producer),
+            other => return Err(unusable(MICROPHONE, &format!("its sample format {other} is not supported"))),
+        };
+        let stream = stream.map_err(|error| unusable(MICROPHONE, &error))?;
+        stream.play().map_err(|error| unusable(MICROPHONE, &error))?;
+        let resampler = StreamResampler::new(config.sample_rate, SAMPLE_RATE);
+        Ok(Self { _stream: stream, ring, resampler, piece: Vec::with_capacity(RING) })
+    }
+
+    /// Appends what was recorded since the last call: mono, 48 kHz.
+    pub fn read(&mut self, out: &mut Vec<f32>) {
+        self.piece.clear();
+        while let Ok(sample) = self.ring.pop() {
+            self.piece.push(sample);
+        }
+        self.resampler.push(&self.piece, out);
+    }
+}
+
+impl Loudspeaker {
+    /// Opens the system's default loudspeaker. Takes up to seconds; not for the tick.
+    pub fn open() -> Result<Self, AudioError> {
+        let device = cpal::default_host().default_output_device().ok_or(AudioError::Missing(LOUDSPEAKER))?;
+        let config = device.default_output_config().map_err(|error| unusable(LOUDSPEAKER, &error))?;
+        let format = config.sample_format();
+        let config: StreamConfig = config.into();
+        let (mut ring, consumer) = RingBuffer::new(RING);
+        for _ in 0..CUSHION {
+            // The ring is longer than the cushion, so there is room.
+            if ring.push(0.0).is_err() {
+                break;
+            }
+        }
+        let stream = match format {
+            SampleFormat::F32 => play::<f32>(&device, config, consumer),
+            SampleFormat::I16 => play::<i16>(&device, config, consumer),
+            SampleFormat::U16 => play::<u16>(&device, config, consumer),
+            SampleFormat::I32 => play::<i32>(&device, config, consumer),
+            other => return Err(unusable(LOUDSPEAKER, &format!("its sample format {other} is not supported"))),
+        };
+        let stream = stream.map_err(|error| unusable(LOUDSPEAKER, &error))?;
+        stream.play().map_err(|error| unusable(LOUDSPEAKER, &error))?;
+        let resampler = StreamResampler::new(SAMPLE_RATE, config.sample_rate);
+        Ok(Self { _stream: stream, ring, resampler, piece: Vec::with_capacity(RING) })
+    }
+
+    /// Plays samples: mono, 48 kHz. Returns how many were lost because the device stands still.
+    pub fn write(&mut self, samples: &[f32]) -> usize {
+        self.piece.clear();
+        self.resampler.push(samples, &mut self.piece);
+        self.piece.iter().filter(|sample| self.ring.push(**sample).is_err()).count()
+    }
+}
+
+fn unusable(device: &'static str, reason: &impl ToString) -> AudioError {
+    AudioError::Unusable { device, reason: reason.to_string() }
+}
+
+/// The callback averages the channels; what does not fit into the ring is lost.
+fn listen<T>(device: &cpal::Device, config: StreamConfig, mut ring: Producer<f32>) -> Result<Stream, cpal::Error>
+where
+    T: SizedSample,
+    f32: FromSample<T>,
+{
+    let channels = usize::from(config.channels).max(1);
+    device.build_input_stream(
+        config,
+        move |data: &[T], _| {
+            for frame in data.chunks_exact(channels) {
+                let sum: f32 = frame.iter().map(|sample| f32::from_sample(*sample)).sum();
+                if ring.push(sum / channels as f32).is_err() {
+                    break;
+                }
+            }
+        },
+        |error| tracing::warn!("microphone: {error}"),
+        None,
+    )
+}
+
+/// The callback puts the sound on every channel; when the ring is empty there is silence.
+fn play<T>(device: &cpal::Device, config: StreamConfig, mut ring: Consumer<f32>) -> Result<Stream, cpal::Error>
+where
+    T: SizedSample + FromSample<f32>,
+{
+    let channels = usize::from(config.channels).max(1);
+    device.build_output_stream(
+        config,
+        move |data: &mut [T], _| {
+            for frame in data.chunks_exact_mut(channels) {
+                frame.fill(T::from_sample(ring.pop().unwrap_or(0.0)));
+            }
+        },
+        |error| tracing::warn!("loudspeaker: {error}"),
+        None,
+    )
+}

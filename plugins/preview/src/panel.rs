@@ -1,0 +1,214 @@
+//! The controls: what is shown, and the orders that come out of it. No Bevy in here.
+
+use bevy_egui::egui::{Button, ComboBox, Grid, Key, RichText, ScrollArea, Slider, TextEdit, Ui};
+use visage_core::Emotion;
+use visage_schedule::{CharacterSummary, RemoteCommand, Speaker};
+
+use crate::graph;
+
+/// One line of the conversation.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Who said it.
+    pub speaker: Speaker,
+    /// What.
+    pub text: String,
+    /// Whether it will not change any more.
+    pub is_final: bool,
+}
+
+/// What the panel shows.
+#[derive(Default)]
+pub struct View<'a> {
+    /// The characters there are.
+    pub characters: &'a [CharacterSummary],
+    /// Id of the one on stage.
+    pub active: Option<&'a str>,
+    /// The emotion that the face heads for.
+    pub emotion: Emotion,
+    /// "idle", "listening", "thinking" or "speaking".
+    pub conversation: &'a str,
+    /// Lines of the conversation, oldest first.
+    pub lines: &'a [Line],
+    /// What went wrong last.
+    pub problem: Option<&'a str>,
+    /// Duration of each stage in milliseconds, oldest first.
+    pub stages: &'a [(&'static str, Vec<f32>)],
+    /// Share of ticks that began in time.
+    pub on_time: f64,
+    /// From order to first sound, seconds.
+    pub first_sound: Option<f32>,
+    /// From end of voice to final words, seconds.
+    pub transcription: Option<f32>,
+}
+
+/// What a person has set in the panel.
+pub struct Panel {
+    text: String,
+    strength: f32,
+    listening: bool,
+    dismissed: Option<String>,
+}
+
+impl Default for Panel {
+    fn default() -> Self {
+        Self { text: String::new(), strength: 1.0, listening: false, dismissed: None }
+    }
+}
+
+/// A tick's budget on two processor cores, milliseconds (docs/performance.md).
+const BUDGET: f32 = 16.0;
+
+impl Panel {
+    /// Draws the controls and returns what was ordered.
+    pub fn show(&mut self, ui: &mut Ui, view: &View) -> Vec<RemoteCommand> {
+        let mut orders = Vec::new();
+        ui.add_space(6.0);
+        self.character(ui, view, &mut orders);
+        ui.separator();
+        self.emotion(ui, view, &mut orders);
+        ui.separator();
+        self.speech(ui, view, &mut orders);
+        ui.separator();
+        self.problem(ui, view);
+        conversation(ui, view);
+        ui.separator();
+        numbers(ui, view);
+        orders
+    }
+
+    fn character(&mut self, ui: &mut Ui, view: &View, orders: &mut Vec<RemoteCommand>) {
+        ui.heading("Character");
+        let active = view.characters.iter().find(|character| Some(character.id.as_str()) == view.active);
+        let shown = active.map_or("making it ready…", |character| character.name.as_str());
+        ComboBox::from_id_salt("character").selected_text(shown).width(ui.available_width() - 8.0).show_ui(ui, |ui| {
+            for character in view.characters {
+                let is_active = Some(character.id.as_str()) == view.active;
+                if ui.selectable_label(is_active, &character.name).clicked() && !is_active {
+                    orders.push(RemoteCommand::Activate { id: character.id.clone() });
+                }
+            }
+        });
+    }
+
+    fn emotion(&mut self, ui: &mut Ui, view: &View, orders: &mut Vec<RemoteCommand>) {
+        ui.heading("Emotion");
+        ui.horizontal_wrapped(|ui| {
+            for emotion in Emotion::ALL {
+                if ui.selectable_label(view.emotion == emotion, emotion.name()).clicked() {
+                    orders.push(RemoteCommand::Emotion { emotion, strength: self.strength });
+                }
+            }
+        });
+        let slider = ui.add(Slider::new(&mut self.strength, 0.0..=1.0).text("strength"));
+        if slider.changed() {
+            orders.push(RemoteCommand::Emotion { emotion: view.emotion, strength: self.strength });
+        }
+    }
+
+    fn speech(&mut self, ui: &mut Ui, view: &View, orders: &mut Vec<RemoteCommand>) {
+        ui.heading("Talk");
+        let field = TextEdit::multiline(&mut self.text).hint_text("Write something…").desired_rows(2);
+        let field = ui.add(field.desired_width(f32::INFINITY));
+        let enter = field.has_focus() && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
+        ui.horizontal(|ui| {
+            let ready = !self.text.trim().is_empty();
+            if ui.add_enabled(ready, Button::new("Speak")).on_hover_text("The character says this").clicked() {
+                orders.push(RemoteCommand::Say { text: self.take_text(), language: None, emotion: None });
+            }
+            let ask = ui.add_enabled(ready, Button::new("Ask")).on_hover_text("The character answers this (Enter)");
+            if ready && (ask.clicked() || enter) {
+                orders.push(RemoteCommand::Chat { text: self.take_text() });
+            }
+            if ui.add_enabled(view.conversation == "speaking", Button::new("Stop")).clicked() {
+                orders.push(RemoteCommand::Stop);
+            }
+            let label = if self.listening { "Microphone on" } else { "Microphone off" };
+            if ui.toggle_value(&mut self.listening, label).changed() {
+                orders.push(RemoteCommand::Listen { on: self.listening });
+            }
+        });
+    }
+
+    fn take_text(&mut self) -> String {
+        std::mem::take(&mut self.text).trim().to_owned()
+    }
+
+    fn problem(&mut self, ui: &mut Ui, view: &View) {
+        let Some(problem) = view.problem.filter(|problem| self.dismissed.as_deref() != Some(*problem)) else { return };
+        ui.horizontal_wrapped(|ui| {
+            ui.colored_label(ui.visuals().error_fg_color, problem);
+            if ui.small_button("OK").clicked() {
+                self.dismissed = Some(problem.to_owned());
+            }
+        });
+        ui.separator();
+    }
+}
+
+fn conversation(ui: &mut Ui, view: &View) {
+    ui.heading(format!("Conversation · {}", view.conversation));
+    let height = (ui.available_height() - 250.0).max(90.0);
+    ScrollArea::vertical().max_height(height).stick_to_bottom(true).auto_shrink([false, false]).show(ui, |ui| {
+        if view.lines.is_empty() {
+            ui.weak("Nothing has been said yet.");
+        }
+        for line in view.lines {
+            let name = match line.speaker {
+                Speaker::User => "You",
+                Speaker::Avatar => "Avatar",
+            };
+            let text = RichText::new(format!("{name}: {}", line.text));
+            ui.label(if line.is_final { text } else { text.weak() });
+        }
+    });
+}
+
+fn numbers(ui: &mut Ui, view: &View) {
+    ui.heading("Timing");
+    Grid::new("numbers").num_columns(2).show(ui, |ui| {
+        let seconds = |value: Option<f32>| value.map_or("–".to_owned(), |value| format!("{:.0} ms", value * 1e3));
+        for (name, value) in [
+            ("ticks on time", format!("{:.2} %", view.on_time * 100.0)),
+            ("text → first sound", seconds(view.first_sound)),
+            ("voice → words", seconds(view.transcription)),
+        ] {
+            ui.label(name);
+            ui.label(value);
+            ui.end_row();
+        }
+    });
+    ScrollArea::vertical().id_salt("stages").show(ui, |ui| {
+        for (name, milliseconds) in view.stages {
+            let median = median(milliseconds);
+            ui.label(format!("{name} {median:.2} ms"));
+            graph::durations(ui, milliseconds, BUDGET);
+        }
+    });
+}
+
+/// The middle value; 0 if there is none.
+fn median(values: &[f32]) -> f32 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        for (values, middle) in [(&[][..], 0.0), (&[3.0, 1.0, 2.0], 2.0), (&[5.0], 5.0)] {
+            assert_eq!(median(values), middle);
+        }
+    }
+
+    #[test]
+    fn what_is_ordered_leaves_the_field_empty_and_trimmed() {
+        let mut panel = Panel { text: "  Hello. \n".into(), ..Panel::default() };
+        assert_eq!(panel.take_text(), "Hello.");
+        assert!(panel.text.is_empty());
+    }
+}
