@@ -232,6 +232,12 @@ impl CharacterFile {
         Ok(())
     }
 
+    /// The file with every default filled in.
+    pub fn to_ron(&self) -> String {
+        let style = ron::ser::PrettyConfig::default().extensions(Extensions::IMPLICIT_SOME);
+        ron::ser::to_string_pretty(self, style).expect("a character has no value that RON cannot write")
+    }
+
     /// The languages it speaks, its own first.
     pub fn languages(&self) -> Vec<Language> {
         let mut languages: Vec<_> = self.voices.keys().copied().collect();

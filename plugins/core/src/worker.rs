@@ -18,8 +18,8 @@
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -65,6 +65,59 @@ pub struct WorkerHandle<C, E> {
     events: Receiver<E>,
     stop: StopFlag,
     name: String,
+    load: Arc<Load<E>>,
+}
+
+/// What a worker has to do before it waits for somebody.
+#[derive(Debug)]
+struct Load<E> {
+    /// Commands that it was given and has not handled; its start counts as one.
+    pending: Arc<AtomicUsize>,
+    events: Receiver<E>,
+}
+
+trait Settles: Send + Sync {
+    fn is_settled(&self) -> bool;
+}
+
+impl<E: Send> Settles for Load<E> {
+    fn is_settled(&self) -> bool {
+        self.pending.load(Ordering::Acquire) == 0 || self.events.is_full()
+    }
+}
+
+/// The loads of all workers of the program whose handles live.
+static LOADS: Mutex<Vec<Weak<dyn Settles>>> = Mutex::new(Vec::new());
+
+/// Whether every worker of the program has done all that it was told, or waits for its events to be taken. Rendering
+/// without a clock lets time pass only then, which makes it independent of how fast the workers are.
+pub fn workers_settled() -> bool {
+    let mut loads = LOADS.lock().unwrap_or_else(PoisonError::into_inner);
+    loads.retain(|load| load.strong_count() > 0);
+    loads.iter().filter_map(Weak::upgrade).all(|load| load.is_settled())
+}
+
+/// Takes one off `pending` when dropped, even by a panic.
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        take_one(self.0);
+    }
+}
+
+fn take_one(pending: &AtomicUsize) {
+    // Never fails: the closure always gives a value.
+    let _ = pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| Some(count.saturating_sub(1)));
+}
+
+/// Nothing is pending any more once the thread has ended.
+struct Ended(Arc<AtomicUsize>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Release);
+    }
 }
 
 impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
@@ -87,7 +140,13 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
         let stop = StopFlag::default();
         let thread_stop = stop.clone();
         let thread_name = name.to_owned();
+        let pending = Arc::new(AtomicUsize::new(1));
+        let load = Arc::new(Load { pending: pending.clone(), events: event_out.clone() });
+        let weak: Weak<dyn Settles> = Arc::downgrade(&(load.clone() as Arc<dyn Settles>));
+        LOADS.lock().unwrap_or_else(PoisonError::into_inner).push(weak);
+        let ended = Ended(pending);
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let pending = &ended.0;
             let mut worker = match make() {
                 Ok(worker) => worker,
                 Err(error) => {
@@ -95,7 +154,9 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
                     return;
                 }
             };
+            take_one(pending);
             for command in command_out {
+                let _done = Done(pending);
                 if thread_stop.is_set() {
                     return;
                 }
@@ -111,20 +172,24 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
         if let Err(error) = spawned {
             tracing::error!("cannot start the thread {name}: {error}");
         }
-        Self { commands: Some(command_in), events: event_out, stop, name: name.to_owned() }
+        Self { commands: Some(command_in), events: event_out, stop, name: name.to_owned(), load }
     }
 
     /// Queues a command without waiting. Gives it back when the queue is full or the worker has ended.
     pub fn try_send(&self, command: C) -> Job<C> {
         let Some(commands) = &self.commands else { return Err(command) };
-        commands.try_send(command).map_err(|error| match error {
-            TrySendError::Full(command) => {
-                tracing::debug!("{}: the queue is full", self.name);
-                command
-            }
-            TrySendError::Disconnected(command) => {
-                tracing::debug!("{}: the worker has ended", self.name);
-                command
+        self.load.pending.fetch_add(1, Ordering::AcqRel);
+        commands.try_send(command).map_err(|error| {
+            take_one(&self.load.pending);
+            match error {
+                TrySendError::Full(command) => {
+                    tracing::debug!("{}: the queue is full", self.name);
+                    command
+                }
+                TrySendError::Disconnected(command) => {
+                    tracing::debug!("{}: the worker has ended", self.name);
+                    command
+                }
             }
         })
     }
@@ -173,10 +238,42 @@ mod tests {
         assert_eq!(seen, [Some(1), Some(2), Some(3)]);
     }
 
+    /// Tests of one program share the list of workers, so each looks at its own.
+    fn settles(worker: &WorkerHandle<u32, u32>) -> bool {
+        let start = std::time::Instant::now();
+        while !worker.load.is_settled() {
+            if start.elapsed() > PATIENCE {
+                return false;
+            }
+            thread::yield_now();
+        }
+        true
+    }
+
+    #[test]
+    fn a_worker_settles_when_it_has_done_its_work_or_waits_for_room() {
+        let worker = WorkerHandle::spawn("counter", 4, 1, || Ok::<_, std::io::Error>(Counter(0)));
+        assert!(settles(&worker), "started");
+        assert!(worker.try_send(3).is_ok());
+        assert!(settles(&worker), "one event is there, the second waits for room");
+        for expected in 1..=3 {
+            assert_eq!(worker.recv_timeout(PATIENCE), Some(expected));
+        }
+        assert!(settles(&worker), "nothing is left to do");
+        assert_eq!(worker.load.pending.load(Ordering::Acquire), 0);
+    }
+
+    #[test]
+    fn a_worker_that_has_ended_is_settled() {
+        let worker = WorkerHandle::spawn("broken", 4, 1, || Err::<Counter, _>(std::io::Error::other("no model file")));
+        assert!(settles(&worker));
+        assert_eq!(worker.try_send(1), Err(1));
+        assert!(settles(&worker));
+    }
+
     #[test]
     fn a_worker_that_cannot_start_gives_commands_back() {
-        let worker =
-            WorkerHandle::spawn("broken", 4, 1, || Err::<Counter, _>(std::io::Error::other("no model file")));
+        let worker = WorkerHandle::spawn("broken", 4, 1, || Err::<Counter, _>(std::io::Error::other("no model file")));
         // The queue closes when the thread has ended; until then a command may still be taken.
         assert_eq!(worker.recv_timeout(PATIENCE), None);
         assert_eq!(worker.try_send(1), Err(1));

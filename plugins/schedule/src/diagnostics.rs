@@ -38,6 +38,8 @@ pub struct TickStats {
     pub ran: u64,
     /// Ticks that began more than a tick late.
     pub late: u64,
+    /// Ticks of time that were given up, because the program was too far behind to catch up.
+    pub skipped: u64,
 }
 
 impl TickStats {
@@ -63,4 +65,19 @@ pub struct Latencies {
 pub struct TickReport {
     /// Time from First to Last.
     pub took: Duration,
+}
+
+/// Who watches over the network, and what was sent to them since the start. Written in Ingest by `webrtc`.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Viewers {
+    /// Viewers that receive the picture now.
+    pub watching: usize,
+    /// Frames that were encoded.
+    pub frames: u64,
+    /// Keyframes among them.
+    pub keyframes: u64,
+    /// Frames that a newer one overtook before they were encoded.
+    pub frames_skipped: u64,
+    /// Blocks of sound that were dropped because the encoder was behind.
+    pub sound_dropped: u64,
 }

@@ -21,7 +21,7 @@ mod remote;
 mod resources;
 mod sets;
 
-pub use diagnostics::{Latencies, StageTimes, TickReport, TickStats};
+pub use diagnostics::{Latencies, StageTimes, TickReport, TickStats, Viewers};
 pub use messages::{
     Activate, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady, PreparePortrait, Problem, Say, SetEmotion,
     Speak, Speaker, StopSpeaking, Transcript, UserText, UtteranceStarted, VoiceActivity,

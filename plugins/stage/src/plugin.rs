@@ -1,0 +1,89 @@
+//! Registers the stage.
+
+use bevy::{
+    asset::RenderAssetUsages,
+    image::Image,
+    prelude::*,
+    render::{
+        ExtractSchedule, RenderApp,
+        render_resource::TextureUsages,
+        renderer::{RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue},
+    },
+};
+use visage_core::WorkerHandle;
+use visage_schedule::VisageSystems;
+
+use crate::{
+    StageImage,
+    capture::{self, FrameStats},
+    draw::{self, DrawList, Easel},
+    gpu::{FORMAT, SEEN_AS, StageGpu},
+    present::{self, Cast, OnStage},
+    scene::SceneBuilder,
+};
+
+/// Draws the active character, tick by tick, into [`StageImage`], and brings the frames back.
+///
+/// Comes after Bevy's renderer and images ([`HeadlessPlugins`](crate::HeadlessPlugins) or `DefaultPlugins`) and after
+/// `SchedulePlugin`.
+#[derive(Clone, Debug)]
+pub struct StagePlugin {
+    /// Width and height of a frame in pixels, at most 1080.
+    pub size: u32,
+    /// The colour of the stage while nobody is on it, 8-bit sRGB.
+    pub empty: [u8; 3],
+    /// Whether frames are brought back and written as `FrameReady`. A window that only shows [`StageImage`] needs none.
+    pub capture: bool,
+    /// Ticks of cross-fade from one character to the next.
+    pub fade_ticks: u32,
+}
+
+/// The largest stage, in pixels.
+pub const MAX_SIZE: u32 = 1080;
+
+/// Characters that may wait for the builder, and built ones that may wait for the tick. A newer character is ordered
+/// only when the last one has come, so one of each is all there is.
+const BUILDS: usize = 1;
+
+impl Default for StagePlugin {
+    fn default() -> Self {
+        Self { size: 512, empty: [38, 42, 50], capture: true, fade_ticks: 8 }
+    }
+}
+
+impl Plugin for StagePlugin {
+    fn build(&self, app: &mut App) {
+        let size = self.size.clamp(16, MAX_SIZE);
+        let mut image = Image::new_target_texture(size, size, FORMAT, Some(SEEN_AS));
+        image.texture_descriptor.usage |= TextureUsages::COPY_SRC;
+        image.asset_usage = RenderAssetUsages::RENDER_WORLD;
+        let image = app.world_mut().resource_mut::<Assets<Image>>().add(image);
+        app.insert_resource(StageImage(image))
+            .init_resource::<DrawList>()
+            .init_resource::<FrameStats>()
+            .init_resource::<OnStage>()
+            .add_systems(FixedUpdate, capture::collect.in_set(VisageSystems::Ingest))
+            .add_systems(FixedUpdate, present::present.in_set(VisageSystems::Present));
+    }
+
+    fn finish(&self, app: &mut App) {
+        let size = self.size.clamp(16, MAX_SIZE);
+        let device = app.world().resource::<RenderDevice>().clone();
+        let queue = app.world().resource::<RenderQueue>().clone();
+        let gpu = StageGpu::new(device, queue);
+        let image = app.world().resource::<StageImage>().clone();
+        let (capture, captures) = capture::capture(&gpu, size, self.capture);
+        let builder = SceneBuilder { gpu: gpu.clone(), size };
+        let worker =
+            WorkerHandle::spawn("stage builder", BUILDS, BUILDS, || Ok::<_, std::convert::Infallible>(builder));
+        app.insert_resource(captures).insert_resource(Cast::new(worker, self.fade_ticks));
+        let Some(render) = app.get_sub_app_mut(RenderApp) else { return };
+        render
+            .insert_resource(Easel::new(&gpu, size, self.empty))
+            .insert_resource(gpu)
+            .insert_resource(image)
+            .insert_resource(capture)
+            .add_systems(ExtractSchedule, draw::extract)
+            .add_systems(RenderGraph, draw::draw.in_set(RenderGraphSystems::Render));
+    }
+}

@@ -1,0 +1,43 @@
+//! Text becomes speech: sentences, phonemes, engines and the queue that the tick plays from.
+//!
+//! A [`Speak`](visage_schedule::Speak) message is cut into pieces (`text`), which a worker thread speaks one after the
+//! other ([`Synthesiser`]: Piper, or espeak-ng where Piper cannot), trims and brings to 48 kHz (`sound`). The tick takes
+//! 1,600 samples at a time from the [`SpeechQueue`]; the phoneme times go with them to the lips.
+//!
+//! ```no_run
+//! use visage_core::Language;
+//! use visage_models::Store;
+//! use visage_voice::{Synthesiser, Variation, default_voice, synthesise};
+//!
+//! let mut voices = Synthesiser::new(Store::default(), 2, Variation::None);
+//! let voice = default_voice(Language::English);
+//! let speech = synthesise(&mut voices, "Hello. How are you?", Language::English, &voice)?;
+//! println!("{} samples, {} phonemes", speech.samples.len(), speech.timeline.0.len());
+//! # Ok::<(), visage_voice::VoiceError>(())
+//! ```
+
+mod align;
+mod engine;
+mod error;
+mod espeak;
+mod espeak_engine;
+mod ipa;
+mod piper;
+mod plugin;
+mod queue;
+mod sound;
+mod synthesis;
+mod text;
+mod worker;
+
+pub use align::align;
+pub use engine::{Engine, Speech, TimedPhoneme, TimedSymbol, Variation, join_symbols};
+pub use error::VoiceError;
+pub use espeak::{ESPEAK_VARIABLE, Phonemiser, program as espeak_program};
+pub use espeak_engine::EspeakEngine;
+pub use piper::{PIPER_VOICES, PiperEngine, PiperVoice};
+pub use plugin::{Voice, VoicePlugin};
+pub use queue::{Block, FADE_SAMPLES, LONGEST_QUEUE, SpeechQueue};
+pub use sound::{Finished, finish, to_48k};
+pub use synthesis::{ESPEAK, Synthesis, Synthesiser, default_voice, synthesise, voice_for};
+pub use text::{Clause, LONGEST_TEXT, Piece, clauses, pieces};

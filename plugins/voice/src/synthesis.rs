@@ -1,0 +1,265 @@
+//! From a piece of text to finished sound, by the engine that the voice's settings ask for or the one that can.
+
+use std::collections::{HashMap, HashSet};
+
+use visage_core::{Language, PhonemeSpan, PhonemeTimeline};
+use visage_models::Store;
+use visage_schedule::VoiceSettings;
+
+use crate::{
+    Engine, EspeakEngine, Finished, PIPER_VOICES, PiperEngine, PiperVoice, Speech, Variation, VoiceError, finish,
+    text::{Piece, pieces},
+};
+
+/// The settings name of espeak-ng's own voices.
+pub const ESPEAK: &str = "espeak";
+
+/// The voice of a language when no character brings its own.
+pub fn default_voice(language: Language) -> VoiceSettings {
+    let piper = PIPER_VOICES.iter().find(|voice| voice.language == language);
+    VoiceSettings { model: piper.map_or(ESPEAK, |voice| voice.id).to_owned(), speed: 1.0, pitch: 1.0, volume: 1.0 }
+}
+
+/// The voice of `voices` for a language, or the default one.
+pub fn voice_for(voices: &[(Language, VoiceSettings)], language: Language) -> VoiceSettings {
+    let own = voices.iter().find(|(own, _)| *own == language);
+    own.map_or_else(|| default_voice(language), |(_, settings)| settings.clone())
+}
+
+/// All engines, loaded when they are first needed. Owned by one thread; speaking blocks.
+pub struct Synthesiser {
+    store: Store,
+    threads: usize,
+    variation: Variation,
+    piper: HashMap<&'static str, PiperEngine>,
+    /// Voices whose model is there but unusable. They are not tried again.
+    broken: HashSet<&'static str>,
+    espeak: EspeakEngine,
+    told: HashSet<String>,
+    notices: Vec<String>,
+}
+
+impl Synthesiser {
+    /// Nothing is loaded yet. `threads` is what one synthesis may use.
+    pub fn new(store: Store, threads: usize, variation: Variation) -> Self {
+        Self {
+            store,
+            threads,
+            variation,
+            piper: HashMap::new(),
+            broken: HashSet::new(),
+            espeak: EspeakEngine::default(),
+            told: HashSet::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Loads a voice and lets it speak a word to nobody, so that its first sentence comes as fast as the others.
+    pub fn prepare(&mut self, language: Language, settings: &VoiceSettings) {
+        // What is wrong is in the notices, and again in the error of the first sentence.
+        if let Err(error) = self.speak("Hello.", language, settings) {
+            tracing::debug!("the voice is not ready: {error}");
+        }
+    }
+
+    /// Speaks a piece of text. If the voice's own engine cannot, espeak-ng does, and a notice says so once.
+    ///
+    /// # Errors
+    /// No engine can speak it.
+    pub fn speak(&mut self, piece: &str, language: Language, settings: &VoiceSettings) -> Result<Speech, VoiceError> {
+        let wanted = match PIPER_VOICES.iter().find(|voice| voice.id == settings.model) {
+            // A voice that does not speak the language leaves it to espeak-ng.
+            Some(voice) => (voice.language == language).then_some(*voice),
+            None if settings.model == ESPEAK => None,
+            None => {
+                let default = default_voice(language);
+                self.notice(VoiceError::UnknownVoice(settings.model.clone()).to_string(), &default.model);
+                PIPER_VOICES.iter().find(|voice| voice.id == default.model).copied()
+            }
+        };
+        if let Some(voice) = wanted {
+            match self.piper(voice).and_then(|engine| engine.speak(piece, language, settings)) {
+                Ok(speech) => return Ok(speech),
+                Err(error @ (VoiceError::NoEspeak | VoiceError::NothingToSay)) => return Err(error),
+                Err(error) => self.notice(error.to_string(), ESPEAK),
+            }
+        }
+        self.espeak.speak(piece, language, settings)
+    }
+
+    /// Speaks a piece and brings it to 48 kHz, with its pause.
+    ///
+    /// # Errors
+    /// No engine can speak it.
+    pub fn finish(
+        &mut self,
+        piece: &Piece,
+        language: Language,
+        settings: &VoiceSettings,
+    ) -> Result<Finished, VoiceError> {
+        let speech = self.speak(&piece.text, language, settings)?;
+        finish(&speech, settings.volume, piece.pause)
+    }
+
+    /// What a person should know, said once for each thing since the start. Taken out.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn piper(&mut self, voice: PiperVoice) -> Result<&mut PiperEngine, VoiceError> {
+        if self.broken.contains(voice.id) {
+            return Err(VoiceError::Output("it could not be loaded before".to_owned()));
+        }
+        if !self.piper.contains_key(voice.id) {
+            let loaded = PiperEngine::load(&self.store, voice, self.threads, self.variation);
+            // A model that is missing may be fetched while the program runs.
+            if matches!(&loaded, Err(error) if !matches!(error, VoiceError::Model(_))) {
+                self.broken.insert(voice.id);
+            }
+            self.piper.insert(voice.id, loaded?);
+        }
+        Ok(self.piper.get_mut(voice.id).expect("it was just put there"))
+    }
+
+    fn notice(&mut self, problem: String, instead: &str) {
+        tracing::debug!("{problem}");
+        // One notice for each voice that stands in: further errors of the same kind change nothing for the person.
+        if self.told.insert(instead.to_owned()) {
+            self.notices.push(format!("{problem}. Until then the voice \"{instead}\" speaks."));
+        }
+    }
+}
+
+/// A whole text as sound.
+#[derive(Clone, Debug)]
+pub struct Synthesis {
+    /// Mono samples at 48 kHz, in -1..=1.
+    pub samples: Vec<f32>,
+    /// The phonemes in them.
+    pub timeline: PhonemeTimeline,
+    /// What a person should know, for example that another voice had to speak.
+    pub notices: Vec<String>,
+}
+
+/// Speaks a whole text at once; for files. Blocks. With [`Variation::None`] the same text gives the same samples.
+///
+/// # Errors
+/// There is nothing to say, or no engine can say it.
+pub fn synthesise(
+    synthesiser: &mut Synthesiser,
+    text: &str,
+    language: Language,
+    settings: &VoiceSettings,
+) -> Result<Synthesis, VoiceError> {
+    let mut whole = Synthesis { samples: Vec::new(), timeline: PhonemeTimeline::default(), notices: Vec::new() };
+    for piece in pieces(text, language) {
+        let finished = match synthesiser.finish(&piece, language, settings) {
+            Err(VoiceError::NothingToSay) => continue,
+            other => other?,
+        };
+        let offset = whole.samples.len();
+        whole.samples.extend(finished.samples);
+        whole.timeline.0.extend(finished.timeline.0.into_iter().map(|span| PhonemeSpan {
+            start: span.start + offset,
+            end: span.end + offset,
+            ..span
+        }));
+    }
+    whole.notices = synthesiser.take_notices();
+    if whole.samples.is_empty() { Err(VoiceError::NothingToSay) } else { Ok(whole) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn synthesiser(variation: Variation) -> Synthesiser {
+        Synthesiser::new(Store::default(), 2, variation)
+    }
+
+    fn speak(synthesiser: &mut Synthesiser, text: &str, language: Language, settings: &VoiceSettings) -> Synthesis {
+        synthesise(synthesiser, text, language, settings).expect(text)
+    }
+
+    fn seconds(synthesis: &Synthesis) -> f32 {
+        synthesis.samples.len() as f32 / visage_core::SAMPLE_RATE as f32
+    }
+
+    #[test]
+    fn piper_speaks_with_exact_times() {
+        let english = default_voice(Language::English);
+        let mut voices = synthesiser(Variation::None);
+        let text = "Bob puts my paper map by the pub. Then he goes home!";
+        let spoken = speak(&mut voices, text, Language::English, &english);
+        assert_eq!(spoken.notices, Vec::<String>::new(), "the models must be there: `visage models fetch`");
+        let names: String = spoken.timeline.0.iter().map(|span| span.phoneme.as_str()).collect();
+        assert!(names.starts_with("bɑːbpʊtsma"), "{names}");
+        assert!(spoken.timeline.0.windows(2).all(|pair| pair[0].end <= pair[1].start && pair[0].start < pair[0].end));
+        assert!(spoken.timeline.0.last().is_some_and(|span| span.end <= spoken.samples.len()));
+        assert!((2.5..6.0).contains(&seconds(&spoken)));
+        // The times are true: vowels are loud in their middle, pauses are not.
+        let energy = |from: usize, to: usize| {
+            let part = &spoken.samples[from..to];
+            (part.iter().map(|s| s * s).sum::<f32>() / part.len() as f32).sqrt()
+        };
+        for span in &spoken.timeline.0 {
+            let (from, to) = (span.start + (span.end - span.start) / 4, span.end - (span.end - span.start) / 4);
+            if crate::ipa::kind(&span.phoneme) == crate::ipa::Kind::LongVowel {
+                assert!(energy(from, to) > 0.05, "{span:?}");
+            }
+        }
+        // The same text gives the same samples, in a new process of mind too.
+        assert_eq!(spoken.samples, speak(&mut voices, text, Language::English, &english).samples);
+        let mut others = synthesiser(Variation::None);
+        assert_eq!(spoken.samples, speak(&mut others, text, Language::English, &english).samples);
+    }
+
+    #[test]
+    fn speed_and_pitch_change_what_they_say() {
+        let mut voices = synthesiser(Variation::None);
+        let text = "This is how I sound when I am asked to say a sentence.";
+        let mut length = |speed: f32, pitch: f32| {
+            let settings = VoiceSettings { speed, pitch, ..default_voice(Language::English) };
+            seconds(&speak(&mut voices, text, Language::English, &settings))
+        };
+        let own = length(1.0, 1.0);
+        assert!((length(1.5, 1.0) / own - 1.0 / 1.5).abs() < 0.12);
+        assert!((length(1.0, 1.2) / own - 1.0).abs() < 0.12, "the pitch leaves the speed");
+    }
+
+    #[test]
+    fn a_missing_model_is_replaced_and_told_once() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let mut voices = Synthesiser::new(Store::at(empty.path()), 1, Variation::None);
+        let english = default_voice(Language::English);
+        let first = speak(&mut voices, "Hello. Here I am.", Language::English, &english);
+        assert_eq!(first.notices.len(), 1, "{:?}", first.notices);
+        assert!(first.notices[0].contains("visage models fetch"), "{}", first.notices[0]);
+        assert!(seconds(&first) > 0.5 && !first.timeline.0.is_empty());
+        assert!(speak(&mut voices, "Again.", Language::English, &english).notices.is_empty());
+    }
+
+    #[test]
+    fn german_and_unknown_voices_are_spoken_by_somebody() {
+        let mut voices = synthesiser(Variation::None);
+        let english_voice = default_voice(Language::English);
+        let german = speak(&mut voices, "Guten Tag.", Language::German, &english_voice);
+        assert!(german.notices.is_empty() && seconds(&german) > 0.4);
+        let unknown = VoiceSettings { model: "nobody".into(), ..default_voice(Language::German) };
+        let spoken = speak(&mut voices, "Guten Tag.", Language::German, &unknown);
+        assert!(spoken.notices[0].contains("nobody"));
+    }
+
+    #[test]
+    fn nothing_to_say_is_an_error() {
+        for text in ["", "  ", "🙂", "...", "[[", "\u{0}"] {
+            let spoken = synthesise(
+                &mut synthesiser(Variation::None),
+                text,
+                Language::English,
+                &VoiceSettings { model: ESPEAK.into(), ..default_voice(Language::English) },
+            );
+            assert!(matches!(spoken, Err(VoiceError::NothingToSay)), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The thread that makes speech: takes whole texts, gives back pieces one by one, and leaves off when nobody wants them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use visage_core::{Emotion, Language, StopFlag, TurnId, Utterance, Worker};
+use visage_schedule::VoiceSettings;
+
+use crate::{Synthesiser, VoiceError, text::pieces};
+
+/// Texts that may wait for the thread. A further one is refused, and the person is told.
+pub(crate) const COMMANDS: usize = 16;
+/// Results that may wait for the tick. When it is full, the thread waits: no more speech is made than is heard soon.
+pub(crate) const EVENTS: usize = 4;
+
+/// Counts interruptions. Work that carries an older count is not wanted any more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Epoch(Arc<AtomicU64>);
+
+impl Epoch {
+    pub(crate) fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn advance(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A text to be spoken.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) epoch: u64,
+    pub(crate) turn: TurnId,
+    pub(crate) text: String,
+    pub(crate) language: Language,
+    pub(crate) emotion: Option<Emotion>,
+    pub(crate) settings: VoiceSettings,
+}
+
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Speak a text.
+    Speak(Order),
+    /// Make a voice ready.
+    Prepare { language: Language, settings: VoiceSettings },
+}
+
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A piece is ready.
+    Piece { epoch: u64, utterance: Arc<Utterance>, took: Duration },
+    /// All of an order has been made, or given up.
+    Finished { epoch: u64 },
+    /// A person should know this.
+    Notice(String),
+}
+
+pub(crate) struct VoiceWorker {
+    pub(crate) synthesiser: Synthesiser,
+    pub(crate) epoch: Epoch,
+}
+
+impl Worker for VoiceWorker {
+    type Command = Command;
+    type Event = Event;
+
+    fn handle(&mut self, command: Command, emit: &mut dyn FnMut(Event), stop: &StopFlag) {
+        match command {
+            Command::Prepare { language, settings } => self.synthesiser.prepare(language, &settings),
+            Command::Speak(order) => {
+                self.speak(&order, emit, stop);
+                emit(Event::Finished { epoch: order.epoch });
+            }
+        }
+        self.synthesiser.take_notices().into_iter().for_each(|notice| emit(Event::Notice(notice)));
+    }
+}
+
+impl VoiceWorker {
+    fn speak(&mut self, order: &Order, emit: &mut dyn FnMut(Event), stop: &StopFlag) {
+        let pieces = pieces(&order.text, order.language);
+        let count = pieces.len();
+        for (index, piece) in pieces.into_iter().enumerate() {
+            if stop.is_set() || self.epoch.now() != order.epoch {
+                return;
+            }
+            let began = Instant::now();
+            let finished = match self.synthesiser.finish(&piece, order.language, &order.settings) {
+                Ok(finished) => finished,
+                Err(VoiceError::NothingToSay) => continue,
+                Err(error) => {
+                    emit(Event::Notice(error.to_string()));
+                    return;
+                }
+            };
+            let utterance = Arc::new(Utterance {
+                turn: order.turn,
+                text: piece.text,
+                language: order.language,
+                emotion: order.emotion,
+                samples: finished.samples.into(),
+                timeline: Some(finished.timeline),
+                last: index + 1 == count,
+            });
+            emit(Event::Piece { epoch: order.epoch, utterance, took: began.elapsed() });
+        }
+    }
+}

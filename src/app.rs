@@ -1,0 +1,109 @@
+//! Which plugins there are and what they are given.
+
+use std::path::PathBuf;
+
+use bevy::{
+    app::PluginGroupBuilder,
+    prelude::*,
+    render::{RenderPlugin, settings::RenderCreation},
+};
+use visage_character::CharacterPlugin;
+use visage_dialogue::DialoguePlugin;
+use visage_emotion::EmotionPlugin;
+use visage_hearing::HearingPlugin;
+use visage_lipsync::LipsyncPlugin;
+use visage_models::resource;
+use visage_portrait::PortraitPlugin;
+use visage_schedule::SchedulePlugin;
+use visage_stage::{Adapter, HeadlessPlugins, NoAdapter, StagePlugin};
+use visage_voice::VoicePlugin;
+
+use crate::cli;
+
+/// Everything that a living character needs, whoever looks at it.
+///
+/// | plugin | crate | sets | what it does |
+/// |---|---|---|---|
+/// | [`SchedulePlugin`] | `visage_schedule` | First, Last | the tick, the messages, the clock |
+/// | [`PortraitPlugin`] | `visage_portrait` | Ingest | a picture becomes a rig |
+/// | [`HearingPlugin`] | `visage_hearing` | Ingest | microphone sound becomes words |
+/// | [`CharacterPlugin`] | `visage_character` | Decide | RON files, the active character |
+/// | [`DialoguePlugin`] | `visage_dialogue` | Decide | turns, barge-in, answers |
+/// | [`VoicePlugin`] | `visage_voice` | Speak | text becomes sound, 1,600 samples a tick |
+/// | [`LipsyncPlugin`] | `visage_lipsync` | Animate | phonemes become mouths |
+/// | [`EmotionPlugin`] | `visage_emotion` | Animate | mood, idle motion, the one face |
+/// | [`StagePlugin`] | `visage_stage` | Ingest, Present | the face is drawn and captured |
+///
+/// `visage serve` adds `visage_webrtc` and `visage_server`; `visage preview` adds `visage_audio` and `visage_preview`.
+pub struct VisagePlugins {
+    /// The folder of characters.
+    pub characters: PathBuf,
+    /// The character to begin with; `None` is the default one.
+    pub character: Option<String>,
+    /// Width and height of the picture in pixels.
+    pub size: u32,
+    /// Whether frames are brought back from the graphics device.
+    pub capture: bool,
+    /// Whether time is made rather than kept: a tick waits for its speech, and the same input gives the same output.
+    pub offline: bool,
+}
+
+impl VisagePlugins {
+    /// The plugins for what the command line asks for.
+    pub fn new(stage: &cli::Stage) -> Self {
+        Self {
+            characters: characters_folder(stage.characters.clone()),
+            character: stage.character.clone(),
+            size: stage.size,
+            capture: true,
+            offline: false,
+        }
+    }
+}
+
+impl PluginGroup for VisagePlugins {
+    fn build(self) -> PluginGroupBuilder {
+        PluginGroupBuilder::start::<Self>()
+            .add(SchedulePlugin)
+            .add(PortraitPlugin::default())
+            .add(HearingPlugin::default())
+            .add(CharacterPlugin { folder: self.characters, first: self.character })
+            .add(DialoguePlugin::default())
+            .add(VoicePlugin { wait_for_speech: self.offline, ..VoicePlugin::default() })
+            .add(LipsyncPlugin::default())
+            .add(EmotionPlugin::default())
+            .add(StagePlugin { size: self.size, capture: self.capture, ..StagePlugin::default() })
+    }
+}
+
+/// The folder of characters: the given one, or the shipped one.
+pub fn characters_folder(given: Option<PathBuf>) -> PathBuf {
+    given.unwrap_or_else(|| resource("characters"))
+}
+
+/// An app without a window.
+///
+/// # Errors
+/// There is no graphics driver; the message says what to install.
+pub fn headless(adapter: Adapter, plugins: VisagePlugins) -> Result<App, NoAdapter> {
+    let mut app = App::new();
+    app.add_plugins(HeadlessPlugins::open(adapter)?).add_plugins(plugins);
+    Ok(app)
+}
+
+/// An app with a window.
+///
+/// # Errors
+/// There is no graphics driver; the message says what to install.
+pub fn windowed(plugins: VisagePlugins) -> Result<App, NoAdapter> {
+    Adapter::Best.find()?;
+    let window = Window { title: "Visage".into(), resolution: (1100, 760).into(), ..default() };
+    let mut app = App::new();
+    app.add_plugins(
+        DefaultPlugins
+            .set(WindowPlugin { primary_window: Some(window), ..default() })
+            .set(RenderPlugin { render_creation: RenderCreation::from(Adapter::Best.settings()), ..default() }),
+    )
+    .add_plugins(plugins);
+    Ok(app)
+}

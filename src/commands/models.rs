@@ -1,0 +1,94 @@
+//! `visage models`: what there is, fetching it, verifying it.
+
+use anyhow::bail;
+use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use visage_models::{Bars, Catalogue, Fetcher, State, Store, list, verify};
+
+use crate::cli::Models;
+
+pub fn run(command: &Models) -> anyhow::Result<()> {
+    let (catalogue, store) = (Catalogue::builtin(), Store::default());
+    match command {
+        Models::List { json } => print_list(catalogue, &store, *json),
+        Models::Fetch { ids, from } => {
+            let mut fetcher = Fetcher::new(store);
+            if from.is_some() {
+                fetcher.folder.clone_from(from);
+            }
+            let ids: Vec<&str> =
+                if ids.is_empty() { default_ids(catalogue) } else { ids.iter().map(String::as_str).collect() };
+            Ok(fetcher.fetch(catalogue, &ids, &Bars::default())?)
+        }
+        Models::Verify { ids, json } => print_verified(catalogue, &store, ids, *json),
+    }
+}
+
+/// Fetches what is missing of the default set, for the commands that bring a character to life. A machine without
+/// network is told what it goes without, and goes on.
+pub fn fetch_missing() {
+    let (catalogue, store) = (Catalogue::builtin(), Store::default());
+    let missing: Vec<&str> = catalogue
+        .models
+        .iter()
+        .filter(|model| model.default && store.state(model) != State::Present)
+        .map(|model| model.id.as_str())
+        .collect();
+    if missing.is_empty() {
+        return;
+    }
+    eprintln!("Fetching models for the first run: {}", missing.join(", "));
+    if let Err(error) = Fetcher::new(store).fetch(catalogue, &missing, &Bars::default()) {
+        eprintln!("{error}");
+    }
+}
+
+fn default_ids(catalogue: &Catalogue) -> Vec<&str> {
+    catalogue.models.iter().filter(|model| model.default).map(|model| model.id.as_str()).collect()
+}
+
+fn print_list(catalogue: &Catalogue, store: &Store, json: bool) -> anyhow::Result<()> {
+    let models = list(catalogue, store);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&models)?);
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["id", "job", "size", "licence", "state"]);
+    for model in models {
+        let size = format!("{:.0} MB", model.size as f64 / 1e6);
+        table.add_row([&model.id, &model.job, &size, &model.licence, state(model.state)]);
+    }
+    println!("{table}\nThe models are in {}", store.root().display());
+    Ok(())
+}
+
+fn print_verified(catalogue: &Catalogue, store: &Store, ids: &[String], json: bool) -> anyhow::Result<()> {
+    let present = || catalogue.models.iter().filter(|model| store.state(model) != State::Missing);
+    let ids: Vec<&str> = if ids.is_empty() {
+        present().map(|model| model.id.as_str()).collect()
+    } else {
+        ids.iter().map(String::as_str).collect()
+    };
+    let verified = verify(catalogue, store, &ids, &Bars::default())?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&verified)?);
+    } else {
+        for file in &verified {
+            println!("{:8} {}/{}", state(file.state), file.id, file.file);
+        }
+    }
+    let bad: Vec<_> =
+        verified.iter().filter(|file| file.state != State::Present).map(|file| file.id.as_str()).collect();
+    if !bad.is_empty() {
+        bail!("run `visage models fetch {}`", bad.join(" "));
+    }
+    Ok(())
+}
+
+const fn state(state: State) -> &'static str {
+    match state {
+        State::Present => "present",
+        State::Damaged => "damaged",
+        State::Missing => "missing",
+    }
+}
