@@ -7,6 +7,9 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/visage
 # Outside the checkout, so that several checkouts share the compiled dependencies.
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 
+# The program's own files are those of this checkout.
+export VISAGE_HOME ?= $(CURDIR)
+
 VISAGE := $(CARGO_TARGET_DIR)/debug/visage
 
 .DEFAULT_GOAL := help

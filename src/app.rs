@@ -81,13 +81,18 @@ pub fn characters_folder(given: Option<PathBuf>) -> PathBuf {
     given.unwrap_or_else(|| resource("characters"))
 }
 
+/// Bevy's assets are among the program's own files, wherever it is started.
+fn assets() -> AssetPlugin {
+    AssetPlugin { file_path: resource("assets").display().to_string(), ..default() }
+}
+
 /// An app without a window.
 ///
 /// # Errors
 /// There is no graphics driver; the message says what to install.
 pub fn headless(adapter: Adapter, plugins: VisagePlugins) -> Result<App, NoAdapter> {
     let mut app = App::new();
-    app.add_plugins(HeadlessPlugins::open(adapter)?).add_plugins(plugins);
+    app.add_plugins(HeadlessPlugins::open(adapter)?.build().set(assets())).add_plugins(plugins);
     Ok(app)
 }
 
@@ -101,6 +106,7 @@ pub fn windowed(plugins: VisagePlugins) -> Result<App, NoAdapter> {
     let mut app = App::new();
     app.add_plugins(
         DefaultPlugins
+            .set(assets())
             .set(WindowPlugin { primary_window: Some(window), ..default() })
             .set(RenderPlugin { render_creation: RenderCreation::from(Adapter::Best.settings()), ..default() }),
     )

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, fmt};
@@ -259,13 +259,21 @@ impl Cli {
     /// Sends the log to standard error, so that standard output stays a result.
     pub fn start_log(&self) {
         let default = match self.verbose {
-            0 => "warn,visage=info",
+            // The WebRTC stack warns of what is normal on every connection.
+            0 => "warn,rtc=error,visage=info",
             1 => "info,visage=debug",
             _ => "debug,visage=trace",
         };
-        // `visage` covers `visage_core` and all its sisters: a directive matches every target that begins with it.
+        // `visage` covers `visage_core` and all its sisters, `rtc` covers `rtc_ice`: a directive matches every target that
+        // begins with it.
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-        fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(self.verbose > 0).init();
+        let terminal = std::io::stderr().is_terminal();
+        fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(terminal)
+            .with_target(self.verbose > 0)
+            .init();
     }
 }
 

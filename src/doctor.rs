@@ -14,7 +14,7 @@ use visage_models::{Catalogue, Check, Status, Store};
 use visage_server::ServerPlugin;
 use visage_stage::Adapter;
 
-use crate::cli::Doctor;
+use crate::{cli::Doctor, commands::print};
 
 /// Prints what was found; the exit code says whether anything has failed.
 ///
@@ -23,10 +23,10 @@ use crate::cli::Doctor;
 pub fn run(asked: &Doctor) -> anyhow::Result<ExitCode> {
     let checks = examine(asked.listen);
     if asked.json {
-        println!("{}", serde_json::to_string_pretty(&checks)?);
+        print(serde_json::to_string_pretty(&checks)?)?;
     } else {
-        println!("{}", table(&checks));
-        println!("{}", verdict(&checks));
+        print(table(&checks))?;
+        print(verdict(&checks))?;
     }
     let failed = checks.iter().any(|check| check.status == Status::Failed);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

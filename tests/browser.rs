@@ -185,6 +185,7 @@ fn the_picture_moves_at_video_rate() {
         }
         assert!(counts.len() < 4, "frames shown in windows of ten seconds: {counts:?}");
     };
+    println!("frames shown in windows of ten seconds: {counts:?}");
     for pair in frames.windows(2) {
         assert_eq!(pair[1].tick.fract(), 0.0, "RTP times are whole ticks");
         assert!(pair[1].tick > pair[0].tick, "frames come in order");
@@ -216,6 +217,7 @@ fn typed_text_is_heard_and_the_mouth_moves_with_it() {
     let (loud, still): (Vec<_>, Vec<_>) = frames.iter().partition(|frame| frame.loud > SOUNDS);
     assert!(loud.len() > 40 && still.len() > 40, "{} frames with sound, {} without", loud.len(), still.len());
     let (speaking, resting) = (mean(&loud), mean(&still));
+    println!("change of the mouth from frame to frame: {speaking:.2} while it sounds, {resting:.2} in silence");
     assert!(speaking > 2.0 * resting, "the mouth changes by {speaking} while it sounds and by {resting} in silence");
 }
 
@@ -230,6 +232,7 @@ fn a_spoken_question_is_written_down_and_answered_by_voice() {
     assert_has_words(asked.as_str().expect("text"), &["what", "is", "your", "name"]);
     let answer = "#lines [data-speaker=user] ~ [data-speaker=avatar] .line-text";
     scene.wait_for("an answer", &format!("document.querySelector('{answer}')"));
+    scene.wait_for("the answer's voice", "document.body.dataset.conversation === 'speaking'");
     scene.wait_for("silence after the answer", "document.body.dataset.conversation === 'idle'");
     scene.browser.run_async("await new Promise((done) => setTimeout(done, 1_000))");
     let answer = scene.browser.run(&format!("return document.querySelector('{answer}').textContent"));

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Said again and again.
-const TEXT: &str = "This is a measurement. I talk for a while, so that the mouth, the voice and the encoders have \
+pub const TEXT: &str = "This is a measurement. I talk for a while, so that the mouth, the voice and the encoders have \
                     something to do. How long does it take? We shall see!";
 
 /// Measures a character at rest and talking, `seconds` each.

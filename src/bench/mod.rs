@@ -9,7 +9,7 @@ mod live;
 use comfy_table::{Cell, Color, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Serialize;
 
-use crate::cli::Bench;
+use crate::{cli::Bench, commands::print};
 
 /// One measured number.
 #[derive(Clone, Debug, Serialize)]
@@ -69,9 +69,9 @@ pub fn run(asked: &Bench) -> anyhow::Result<()> {
     rows.extend(live::measure(&asked.stage, asked.seconds)?);
     rows.extend(browser::measure(&asked.stage, asked.seconds));
     if asked.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        print(serde_json::to_string_pretty(&rows)?)?;
     } else {
-        println!("{}", table(&rows));
+        print(table(&rows))?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ pub fn run(command: &Characters) -> anyhow::Result<()> {
         }
         Characters::Show { id, characters } => {
             let library = Library::read(&characters_folder(characters.clone()))?;
-            println!("{}", library.get(id)?.file.to_ron());
+            super::print(library.get(id)?.file.to_ron())?;
             Ok(())
         }
         Characters::Validate { path } => validate(path),
@@ -30,7 +30,7 @@ pub fn run(command: &Characters) -> anyhow::Result<()> {
 
 fn list(library: &Library, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(&library.summaries())?);
+        super::print(serde_json::to_string_pretty(&library.summaries())?)?;
         return Ok(());
     }
     let mut table = Table::new();
@@ -40,7 +40,7 @@ fn list(library: &Library, json: bool) -> anyhow::Result<()> {
         let voices: Vec<_> = entry.file.voices.values().map(|voice| voice.model.as_str()).collect();
         table.add_row([entry.id.as_str(), &entry.file.name, &languages.join(", "), &voices.join(", ")]);
     }
-    println!("{table}");
+    super::print(table)?;
     Ok(())
 }
 
@@ -49,6 +49,6 @@ fn validate(path: &Path) -> anyhow::Result<()> {
     let character = CharacterFile::read(&file)?;
     let portrait = file.with_file_name(&character.portrait);
     RigBuilder::new(&Store::default())?.build_file(&portrait).with_context(|| portrait.display().to_string())?;
-    println!("{}: {} is in order", file.display(), character.name);
+    super::print(format_args!("{}: {} is in order", file.display(), character.name))?;
     Ok(())
 }

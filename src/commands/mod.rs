@@ -5,7 +5,7 @@ mod models;
 mod portrait;
 mod preview;
 mod render;
-mod serve;
+pub mod serve;
 mod sound;
 mod speak;
 mod transcribe;
@@ -36,4 +36,13 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(asked) => bench::run(&asked),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a result. Whoever reads only the first lines of it (`| head`) is no error.
+pub fn print(text: impl std::fmt::Display) -> std::io::Result<()> {
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }

@@ -49,7 +49,7 @@ fn default_ids(catalogue: &Catalogue) -> Vec<&str> {
 fn print_list(catalogue: &Catalogue, store: &Store, json: bool) -> anyhow::Result<()> {
     let models = list(catalogue, store);
     if json {
-        println!("{}", serde_json::to_string_pretty(&models)?);
+        super::print(serde_json::to_string_pretty(&models)?)?;
         return Ok(());
     }
     let mut table = Table::new();
@@ -58,7 +58,7 @@ fn print_list(catalogue: &Catalogue, store: &Store, json: bool) -> anyhow::Resul
         let size = format!("{:.0} MB", model.size as f64 / 1e6);
         table.add_row([&model.id, &model.job, &size, &model.licence, state(model.state)]);
     }
-    println!("{table}\nThe models are in {}", store.root().display());
+    super::print(format_args!("{table}\nThe models are in {}", store.root().display()))?;
     Ok(())
 }
 
@@ -71,10 +71,10 @@ fn print_verified(catalogue: &Catalogue, store: &Store, ids: &[String], json: bo
     };
     let verified = verify(catalogue, store, &ids, &Bars::default())?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&verified)?);
+        super::print(serde_json::to_string_pretty(&verified)?)?;
     } else {
         for file in &verified {
-            println!("{:8} {}/{}", state(file.state), file.id, file.file);
+            super::print(format_args!("{:8} {}/{}", state(file.state), file.id, file.file))?;
         }
     }
     let bad: Vec<_> =

@@ -17,6 +17,12 @@ fn look_at(file: &Path, out: &Path) -> anyhow::Result<()> {
     let rig = RigBuilder::new(&Store::default())?.build_file(file).with_context(|| file.display().to_string())?;
     let picture = inspect(&rig);
     std::fs::write(out, encode_png(&picture)?).with_context(|| format!("cannot write {}", out.display()))?;
-    println!("{}: {}×{}, face tilted by {:.1}°", out.display(), picture.width, picture.height, rig.roll.to_degrees());
+    super::print(format_args!(
+        "{}: {}×{}, face tilted by {:.1}°",
+        out.display(),
+        picture.width,
+        picture.height,
+        rig.roll.to_degrees()
+    ))?;
     Ok(())
 }

@@ -38,7 +38,7 @@ pub fn run(asked: &Render) -> anyhow::Result<()> {
         render(&mut app, &Script { speech, emotion: asked.emotion }, &mut sinks, |tick| bar.set_position(tick))?;
     bar.finish_and_clear();
     for sink in sinks {
-        println!("{}", sink.finish()?);
+        super::print(sink.finish()?)?;
     }
     tracing::info!("{frames} frames, {:.1} s", frames as f64 / f64::from(TICK_HZ));
     Ok(())

@@ -1,6 +1,10 @@
 //! `visage serve`: the character for browsers.
 
+use std::{net::SocketAddr, time::Duration};
+
 use anyhow::Context;
+use bevy::prelude::*;
+use tokio::runtime::Runtime;
 use visage_server::ServerPlugin;
 use visage_stage::Adapter;
 use visage_webrtc::WebRtcPlugin;
@@ -14,26 +18,53 @@ use crate::{
 
 /// Threads for HTTP and WebRTC. Two are enough for a few viewers, and the cores are for the tick and for inference.
 const NETWORK_THREADS: usize = 2;
+/// How long viewers and requests have to end.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 pub fn run(serve: &Serve) -> anyhow::Result<()> {
+    // First the port: if it is taken, nothing needs to be fetched.
+    ServerPlugin::bind(serve.listen)?;
     models::fetch_missing();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(NETWORK_THREADS)
-        .thread_name("network")
-        .enable_all()
-        .build()
-        .context("cannot start the network threads")?;
-    // First the port: if it is taken, nothing else needs to start.
-    let listener = ServerPlugin::bind(serve.listen)?;
-    let address = listener.address();
-    let mut app = headless(Adapter::Best, VisagePlugins::new(&serve.stage))?;
-    app.add_plugins(WebRtcPlugin::new(runtime.handle().clone()));
-    app.add_plugins(ServerPlugin {
-        web_folder: serve.web.clone(),
-        ..ServerPlugin::new(runtime.handle().clone(), listener)
-    });
-    println!("Visage is ready: open http://{address} in a browser. Ctrl-C ends it.");
-    runner::run(&mut app);
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    let mut service = Service::open(serve, VisagePlugins::new(&serve.stage))?;
+    println!("Visage is ready: open http://{} in a browser. Ctrl-C ends it.", service.address);
+    runner::run(&mut service.app);
+    service.close();
     Ok(())
+}
+
+/// A character with its server, not yet running.
+pub struct Service {
+    /// To be driven by the runner.
+    pub app: App,
+    /// Where it listens.
+    pub address: SocketAddr,
+    runtime: Runtime,
+}
+
+impl Service {
+    /// Opens the port and the graphics device.
+    ///
+    /// # Errors
+    /// One of them is not to be had; the message says what to do.
+    pub fn open(serve: &Serve, plugins: VisagePlugins) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(NETWORK_THREADS)
+            .thread_name("network")
+            .enable_all()
+            .build()
+            .context("cannot start the network threads")?;
+        let listener = ServerPlugin::bind(serve.listen)?;
+        let address = listener.address();
+        let handle = runtime.handle().clone();
+        let mut app = headless(Adapter::Best, plugins)?;
+        app.add_plugins(WebRtcPlugin::new(handle.clone()))
+            .add_plugins(ServerPlugin { web_folder: serve.web.clone(), ..ServerPlugin::new(handle, listener) });
+        Ok(Self { app, address, runtime })
+    }
+
+    /// Ends the network threads once the app has ended.
+    pub fn close(self) {
+        drop(self.app);
+        self.runtime.shutdown_timeout(GOODBYE);
+    }
 }

@@ -24,6 +24,6 @@ pub fn run(speak: &Speak) -> anyhow::Result<()> {
     let speech = synthesise(&mut voices, &speak.text, speak.language, &voice)?;
     sound::write(&speak.out, &speech.samples)?;
     let seconds = speech.samples.len() as f32 / SAMPLE_RATE as f32;
-    println!("{}: {seconds:.1} s, {} phonemes", speak.out.display(), speech.timeline.0.len());
+    super::print(format_args!("{}: {seconds:.1} s, {} phonemes", speak.out.display(), speech.timeline.0.len()))?;
     Ok(())
 }

@@ -26,9 +26,9 @@ pub fn run(asked: &Transcribe) -> anyhow::Result<()> {
     let heard = transcribe(&mut whisper, &samples, SAMPLE_RATE, asked.language)?;
     if asked.json {
         let printed = Printed { text: heard.text, language: heard.language, seconds: heard.seconds };
-        println!("{}", serde_json::to_string_pretty(&printed)?);
+        super::print(serde_json::to_string_pretty(&printed)?)?;
     } else {
-        println!("{}", heard.text);
+        super::print(heard.text)?;
     }
     Ok(())
 }

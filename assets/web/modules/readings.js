@@ -9,6 +9,8 @@ const TICK_MS = 1000 / 30;
 const BELIEVABLE = 10000;
 /** Round trips that are remembered; the shortest one gives the offset of the clocks. */
 const PINGS = 10;
+/** With `#report` in the address, each second's reading is a line of the console, where `visage bench` finds it. */
+const REPORTS = location.hash === "#report";
 
 const now = () => performance.timeOrigin + performance.now();
 const milliseconds = (value) => (Number.isFinite(value) ? `${Math.round(value)} ms` : "–");
@@ -64,7 +66,6 @@ export class Readings {
   #ages = [];
   #frames = 0;
   #before = new Map();
-  #watching = 0;
 
   constructor(video, session) {
     this.#video = video;
@@ -99,9 +100,9 @@ export class Readings {
         const age = this.#clock.age(rtpTimestamp, performance.timeOrigin + expectedDisplayTime);
         if (Math.abs(age) < BELIEVABLE) this.#ages.push(age);
       }
-      this.#watching = this.#video.requestVideoFrameCallback(look);
+      this.#video.requestVideoFrameCallback(look);
     };
-    this.#watching = this.#video.requestVideoFrameCallback(look);
+    this.#video.requestVideoFrameCallback(look);
   }
 
   async #second() {
@@ -135,6 +136,10 @@ export class Readings {
     show("buffer", waiting.every(Number.isNaN) ? "–" : `${milliseconds(waiting[0])} · ${milliseconds(waiting[1])} sound`);
     show("bitrate", `${Math.round((bytes * 8) / 1000)} kbit/s`);
     const skew = (inbound.audio?.estimatedPlayoutTimestamp ?? NaN) - (inbound.video?.estimatedPlayoutTimestamp ?? NaN);
+    if (REPORTS && ages.length) {
+      const p95 = quantile(ages, 0.95);
+      console.info(`visage-reading ${JSON.stringify({ shown: middle, p95, frames, skew, buffer: waiting[0] })}`);
+    }
     show("skew", Number.isFinite(skew) ? `${skew > 0 ? "+" : skew < 0 ? "−" : ""}${milliseconds(Math.abs(skew))}` : "–");
   }
 

@@ -109,7 +109,7 @@ impl Loudspeaker {
 }
 
 fn unusable(device: &'static str, reason: &impl ToString) -> AudioError {
-    AudioError::Unusable { device, reason: reason.to_string() }
+    AudioError::Unusable { device, reason: reason.to_string().trim_end_matches('.').to_owned() }
 }
 
 /// The callback averages the channels; what does not fit into the ring is lost.

@@ -162,8 +162,7 @@ impl<R: Rng> Choice<'_, R> {
     fn among(&mut self, replies: &[String], emotion: Option<Emotion>) -> Reply {
         let usable: Vec<&String> =
             replies.iter().filter(|reply| self.memory.person.is_some() || !reply.contains("{person}")).collect();
-        let fresh: Vec<&String> =
-            usable.iter().copied().filter(|reply| !self.memory.recent.contains(reply)).collect();
+        let fresh: Vec<&String> = usable.iter().copied().filter(|reply| !self.memory.recent.contains(reply)).collect();
         let chosen = fresh.choose(self.chance).copied().or_else(|| {
             // All were said lately: the one that was said longest ago.
             let age = |reply: &&&String| self.memory.recent.iter().position(|recent| recent == reply.as_str());

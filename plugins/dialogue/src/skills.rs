@@ -73,7 +73,7 @@ fn say_time(language: Language, now: &Now) -> String {
     match language {
         English => {
             let (hour, half) =
-                (if now.hour % 12 == 0 { 12 } else { now.hour % 12 }, if now.hour < 12 { "am" } else { "pm" });
+                (if now.hour.is_multiple_of(12) { 12 } else { now.hour % 12 }, if now.hour < 12 { "am" } else { "pm" });
             match now.minute {
                 0 => format!(
                     "It is {hour} o'clock {}.",

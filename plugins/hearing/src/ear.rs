@@ -226,7 +226,9 @@ impl Ear {
         let Some(running) = self.running.filter(|running| running.id == id) else { return };
         self.running = None;
         let Some(utterance) = &mut self.utterance else { return };
-        let text = words_of(understood, (utterance.voiced * VAD_FRAME) as f32 / WHISPER_RATE as f32);
+        let voiced = (utterance.voiced * VAD_FRAME) as f32 / WHISPER_RATE as f32;
+        // A beginning is understood worse than a whole.
+        let text = words_of(understood, if running.kind == Kind::Partial { voiced / 4.0 } else { voiced });
         if utterance.voiced >= LANGUAGE_VOICED && understood.german_odds.abs() >= LANGUAGE_CERTAIN {
             utterance.language.get_or_insert(understood.language);
         }
@@ -239,7 +241,7 @@ impl Ear {
                 let now = utterance.window.len();
                 let rest = PARTIAL_REST.max(now - running.covers);
                 utterance.next_partial = (running.covers + PARTIAL_EVERY).max(now + rest);
-                if now > utterance.last_voice && running.covers + MISSED >= utterance.last_voice {
+                if !text.is_empty() && now > utterance.last_voice && running.covers + MISSED >= utterance.last_voice {
                     utterance.latest = Some((utterance.last_voice, text.clone(), understood.language));
                 }
                 if understood.confidence >= SHOWN {
@@ -410,97 +412,4 @@ fn quietest(window: &[f32]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Human speech at 48 kHz without its quiet beginning and end.
-    fn speech() -> Vec<f32> {
-        let mut reader = hound::WavReader::new(&include_bytes!("../fixtures/eurasien.wav")[..]).expect("the fixture");
-        let samples: Vec<f32> =
-            reader.samples::<i16>().map(|sample| f32::from(sample.expect("the fixture")) / 32_768.0).collect();
-        let loud = |sample: &f32| sample.abs() > 0.05;
-        let first = samples.iter().position(loud).expect("somebody speaks");
-        let last = samples.iter().rposition(loud).expect("somebody speaks");
-        samples[first..last].iter().flat_map(|&sample| [sample; 3]).collect()
-    }
-
-    fn understood(text: &str) -> Understood {
-        Understood { text: text.into(), language: Language::German, german_odds: 5.0, no_speech: 0.0, confidence: -0.1 }
-    }
-
-    /// Lets the ear hear `sound`; each job is answered two ticks later with "w<length of the job in tenths of seconds>".
-    /// Gives the jobs' lengths in seconds and the events.
-    fn hear(ear: &mut Ear, sound: &[f32]) -> (Vec<f32>, Vec<EarEvent>) {
-        let (mut lengths, mut events) = (Vec::new(), Vec::new());
-        let mut waiting: Option<(u32, u64, String)> = None;
-        for block in sound.chunks(1_600) {
-            ear.push(block);
-            if let Some((ticks, id, text)) = waiting.take() {
-                if ticks == 0 { ear.answer(id, &understood(&text)) } else { waiting = Some((ticks - 1, id, text)) }
-            }
-            if let Some(job) = ear.take_job() {
-                let length = job.samples.len() as f32 / WHISPER_RATE as f32;
-                lengths.push(length);
-                waiting = Some((2, job.id, format!("w{:.0}.", length * 10.0)));
-            }
-            events.extend(ear.take_events());
-        }
-        (lengths, events)
-    }
-
-    #[test]
-    fn breathless_speech_is_cut_into_windows() {
-        let sound: Vec<f32> = speech().into_iter().cycle().take(50 * 48_000).chain(vec![0.0; 48_000]).collect();
-        let (lengths, events) = hear(&mut Ear::new(Pauses::default()), &sound);
-        assert!(lengths.iter().all(|&length| length <= 20.1), "{lengths:?}");
-        let finals: Vec<_> = events
-            .iter()
-            .filter_map(|event| match event {
-                EarEvent::Words { text, is_final: true, .. } => Some(text.as_str()),
-                _ => None,
-            })
-            .collect();
-        // The windows' words follow each other, and their lengths are that of the speech.
-        let [text] = finals[..] else { panic!("one turn: {finals:?}") };
-        let total: f32 =
-            text.split(' ').map(|word| word[1..].trim_end_matches('.').parse::<f32>().unwrap_or(0.0)).sum();
-        assert!((490.0..=510.0).contains(&total), "{text}");
-    }
-
-    #[test]
-    fn partial_runs_are_bounded() {
-        let sound: Vec<f32> = speech().into_iter().cycle().take(10 * 48_000).collect();
-        let (lengths, _) = hear(&mut Ear::new(Pauses::default()), &sound);
-        assert!((6..=17).contains(&lengths.len()), "{lengths:?}");
-    }
-
-    #[test]
-    fn switching_off_ends_the_turn_with_what_was_said() {
-        let mut ear = Ear::new(Pauses::default());
-        ear.push(&speech()[..60_000]);
-        let partial = ear.take_job().expect("a partial run");
-        ear.push(&speech()[60_000..80_000]);
-        ear.close();
-        ear.answer(partial.id, &understood("Europa und"));
-        let job = ear.take_job().expect("a final run");
-        ear.answer(job.id, &understood("Europa und Asien."));
-        let last = ear.take_events().pop();
-        assert!(
-            matches!(&last, Some(EarEvent::Words { text, is_final: true, .. }) if text == "Europa und Asien."),
-            "{last:?}"
-        );
-        assert!(!ear.is_hearing());
-    }
-
-    #[test]
-    fn a_failed_job_gives_the_turn_up() {
-        let mut ear = Ear::new(Pauses::default());
-        ear.push(&speech()[..60_000]);
-        let job = ear.take_job().expect("a partial run");
-        ear.fail(job.id);
-        assert!(!ear.is_hearing());
-        assert_eq!(ear.take_events(), [EarEvent::Voice(true), EarEvent::Voice(false)]);
-        ear.answer(job.id, &understood("Zu spät."));
-        assert_eq!(ear.take_events(), []);
-    }
-}
+mod tests;

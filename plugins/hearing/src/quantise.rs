@@ -83,7 +83,7 @@ fn tensor(input: &mut impl Read, out: &mut Vec<u8>) -> io::Result<bool> {
         other => return Err(refuse(&format!("a tensor has the unknown type {other}"))),
     };
     // Matrices are multiplied with in eight bits; convolutions (three dimensions) and vectors stay as they are.
-    let becomes = if kind == F16 && dimensions == 2 && shape[0] as usize % BLOCK == 0 { Q8_0 } else { kind };
+    let becomes = if kind == F16 && dimensions == 2 && (shape[0] as usize).is_multiple_of(BLOCK) { Q8_0 } else { kind };
     rest[4..8].copy_from_slice(&becomes.to_le_bytes());
     out.extend_from_slice(&first);
     out.extend_from_slice(&rest);

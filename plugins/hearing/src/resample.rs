@@ -40,7 +40,8 @@ impl Downsampler {
                 .ok()
                 .and_then(|(input, mut output)| self.resampler.process_into_buffer(&input, &mut output, None).ok());
             if let Some((_, written)) = written {
-                out.extend_from_slice(&self.converted[..written]);
+                // A filter overshoots at full scale; who listens wants -1..=1.
+                out.extend(self.converted[..written].iter().map(|sample| sample.clamp(-1.0, 1.0)));
             }
         }
         self.pending.drain(..used);
@@ -102,6 +103,15 @@ mod tests {
         downsampler.push(&[f32::NAN; 960], &mut out);
         downsampler.push(&tone(440.0, 48_000.0, 9_600), &mut out);
         assert!(loudness(&out[1_000..]) > 0.3);
+    }
+
+    #[test]
+    fn full_scale_stays_in_range() {
+        let mut downsampler = Downsampler::default();
+        let mut out = Vec::new();
+        let square: Vec<f32> = (0..9_600).map(|index| if index / 60 % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        downsampler.push(&square, &mut out);
+        assert!(out.len() > 3_000 && out.iter().all(|sample| sample.abs() <= 1.0));
     }
 
     #[test]

@@ -140,7 +140,8 @@ mod tests {
             spans.iter().flat_map(|&(voice, count)| std::iter::repeat_n(voice, count)).collect()
         };
         assert!(pieces(&talk(&[(false, 500)])).is_empty());
-        assert_eq!(pieces(&talk(&[(false, 100), (true, 50), (false, 100)])), [80..170]);
+        let short = pieces(&talk(&[(false, 100), (true, 50), (false, 100)]));
+        assert!(short.len() == 1 && short[0] == (80..170), "{short:?}");
         let long = talk(&[(true, 1_500), (false, 40), (true, 900)]);
         let cut = pieces(&long);
         assert_eq!(cut, [0..1_520, 1_520..2_440]);

@@ -26,16 +26,11 @@ pub(crate) enum Frame {
 }
 
 /// Judges a stream of frames.
+#[derive(Default)]
 pub(crate) struct VoiceDetector {
     network: Box<Detector>,
     recent: u32,
     speaking: bool,
-}
-
-impl Default for VoiceDetector {
-    fn default() -> Self {
-        Self { network: Box::default(), recent: 0, speaking: false }
-    }
 }
 
 impl VoiceDetector {

@@ -174,9 +174,9 @@ fn relax(size: usize, level: &Level, colours: &mut [[f32; 3]]) {
                     y.saturating_sub(1) * size + x,
                     (y + 1).min(size - 1) * size + x,
                 ];
-                for channel in 0..3 {
-                    let mean = around.iter().map(|&at| colours[at][channel]).sum::<f32>() / 4.0;
-                    let own = &mut colours[y * size + x][channel];
+                let mean: [f32; 3] =
+                    std::array::from_fn(|channel| around.iter().map(|&at| colours[at][channel]).sum::<f32>() / 4.0);
+                for (own, mean) in colours[y * size + x].iter_mut().zip(mean) {
                     *own += (mean - *own) * (1.0 - weight);
                 }
             }

@@ -19,7 +19,7 @@ use crate::{
 /// Mesh points in the middle of the cheeks (MediaPipe mesh).
 const CHEEKS: [usize; 4] = [50, 205, 280, 425];
 /// How much of the sample's tint the white keeps.
-const TINT_KEPT: f32 = 0.3;
+const TINT_KEPT: f32 = 0.15;
 /// Luma of the whites: never darker than the skin times this, than the brightest hundredth of the face times that, and
 /// within these bounds. Eyeballs lie in the shade of the brows; teeth catch the light that makes skin shine.
 const WHITER_THAN_SKIN: f32 = 1.12;
@@ -56,9 +56,17 @@ pub(crate) fn colours(picture: &Picture, face: &Face) -> MouthColours {
         })
         .collect();
     let skin = median(&cheeks);
-    let lids = if lids.is_empty() { skin } else { median(&lids) };
+    let lids = lit(lids).map_or(skin, |lit| {
+        std::array::from_fn(|at| (f32::from(lit[at]) * 0.7 + f32::from(skin[at]) * 0.3).round() as u8)
+    });
     let lips = if lips.is_empty() { skin } else { median(&lips) };
     MouthColours { lips, skin, lids, white: white(picture, face, skin) }
+}
+
+/// The colour of the lighter half of some pixels. Deep-set eyes lie in a shadow that a closed lid comes out of.
+fn lit(mut pixels: Vec<[u8; 3]>) -> Option<[u8; 3]> {
+    pixels.sort_by(|a, b| luma(*a).total_cmp(&luma(*b)));
+    (!pixels.is_empty()).then(|| median(&pixels[pixels.len() / 2..]))
 }
 
 /// The white of the eyes in this light: a bright sample of the eyeballs beside the irises, mostly freed of its tint: the rims

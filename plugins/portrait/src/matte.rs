@@ -25,8 +25,9 @@ const EDGE_GRID: usize = 400;
 const ROUNDS: usize = 4;
 const HEAD_PARTS: usize = 7;
 const AROUND_PARTS: usize = 8;
-/// The length of the ramp down the neck, below the chin, in heights of the face.
-const NECK_RAMP: f32 = 0.42;
+/// The ramp down the neck, as heights along the face: begun a little below the mesh's chin, for the real one, with a beard,
+/// lies lower; ended where shoulders begin.
+const NECK_RAMP: (f32, f32) = (-0.95, -0.57);
 
 /// What is known of a cell before colours are looked at.
 struct Prior {
@@ -249,7 +250,7 @@ fn to_full_size(picture: &Picture, frame: &FaceFrame, oval: &[[f32; 2]], estimat
             let head = if near_face(u, v) && inside(oval, x as f32 + 0.5, y as f32 + 0.5) {
                 1.0
             } else {
-                smoothstep(0.12, 0.82, soft)
+                smoothstep(0.08, 0.7, soft)
             };
             matte.push((head * ramp * 255.0).round() as u8);
         }
@@ -264,8 +265,8 @@ fn near_face(u: f32, v: f32) -> bool {
 
 /// 1 down to the chin, then falling to 0 at the shoulders, sooner to the sides where shoulders rise.
 pub(crate) fn neck_ramp(u: f32, v: f32) -> f32 {
-    let down = smoothstep(-0.5 - NECK_RAMP, -0.5, v);
-    let below = 1.0 - smoothstep(-0.64, -0.46, v);
+    let down = smoothstep(NECK_RAMP.0, NECK_RAMP.1, v);
+    let below = 1.0 - smoothstep(-0.68, -0.5, v);
     let sideways = smoothstep(0.52, 0.85, u.abs());
     down * (1.0 - below * sideways)
 }

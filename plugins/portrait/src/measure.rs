@@ -19,10 +19,16 @@ pub struct FaceMeasure {
     pub mouth_width: f32,
     /// How far the corners of the mouth lie above the middle of the lips, over the width of the mouth. Grows with a smile.
     pub corner_lift: f32,
+    /// How far the corners of the mouth lie above the middle of the line where the lips meet, over the width of the
+    /// mouth. Grows with a smile, falls with a frown.
+    pub line_lift: f32,
     /// Opening of the lids over the width of the eye: about 0.3 open, below 0.15 closed.
     pub lids: [f32; 2],
     /// Height of the brows above the corners of the eyes over the distance between the eyes.
     pub brows: [f32; 2],
+    /// How far the inner end of the brow lies above its outer end, over the distance between the eyes. Grows with sorrow,
+    /// falls with anger.
+    pub brow_slants: [f32; 2],
     /// Distance between the inner ends of the brows over the distance between the eyes.
     pub brow_gap: f32,
     /// Where the irises look: their distance from the middle of the eye's corners, to the right and up in the picture, over
@@ -59,6 +65,10 @@ impl FaceMeasure {
             let mean = contour.iter().map(|&at| upright(points[usize::from(at)])[1]).sum::<f32>() / 5.0;
             (mean - upright(eye)[1]) / eye_distance
         };
+        let slant = |contour: &[u16; 5]| {
+            let height = |at: usize| upright(points[usize::from(contour[at])])[1];
+            (height(4) - height(0)) / eye_distance
+        };
         let gaze = [(33, 133), (263, 362)].iter().zip([468, 473]).map(|(&(outer, inner), iris)| {
             let (from, to) = (upright(middle(points[outer], points[inner])), upright(points[iris]));
             [0, 1].map(|axis| (to[axis] - from[axis]) / apart(outer, inner).max(1.0) / 2.0)
@@ -69,9 +79,11 @@ impl FaceMeasure {
             presence: face.presence,
             mouth_gap: (apart(13, 14) + apart(82, 87) + apart(312, 317)) / 3.0 / inner_width,
             mouth_width: mouth_width / eye_distance,
+            line_lift: (upright(corners)[1] - upright(middle(points[13], points[14]))[1]) / mouth_width,
             corner_lift: (upright(corners)[1] - upright(lips)[1]) / mouth_width,
             lids: [lid(&RIGHT_LID_UPPER, &RIGHT_LID_LOWER), lid(&LEFT_LID_UPPER, &LEFT_LID_LOWER)],
             brows: [brow(&RIGHT_BROW_LOWER, eyes[0]), brow(&LEFT_BROW_LOWER, eyes[1])],
+            brow_slants: [slant(&RIGHT_BROW_LOWER), slant(&LEFT_BROW_LOWER)],
             brow_gap: apart(55, 285) / eye_distance,
             gaze,
             yaw: (points[454][2] - points[234][2]).atan2(apart(234, 454)),
@@ -134,10 +146,12 @@ mod tests {
     fn changes_are_measured_whatever_the_tilt() {
         type Change = fn(&mut [[f32; 3]; LANDMARKS]);
         type Value = fn(&FaceMeasure) -> f32;
-        let cases: [(&str, Change, Value, f32); 6] = [
+        let cases: [(&str, Change, Value, f32); 8] = [
             ("rest", |_| {}, |m| m.mouth_gap, 0.0),
             ("open mouth", |p| [14, 87, 317].into_iter().for_each(|at| p[at][1] += 36.0), |m| m.mouth_gap, 0.5),
             ("smile", |p| [61, 291].into_iter().for_each(|at| p[at][1] -= 8.0), |m| m.corner_lift, 0.1),
+            ("frown", |p| [61, 291].into_iter().for_each(|at| p[at][1] += 8.0), |m| m.line_lift, -0.1),
+            ("sorrow", |p| [55, 285].into_iter().for_each(|at| p[at][1] -= 10.0), |m| m.brow_slants[1], 0.1),
             ("turn to the left", |p| p[454][2] = 200.0, |m| m.yaw, std::f32::consts::FRAC_PI_4),
             ("look up", |p| [468, 473].into_iter().for_each(|at| p[at][1] -= 4.0), |m| m.gaze[1], 0.1),
             ("look right", |p| [468, 473].into_iter().for_each(|at| p[at][0] += 4.0), |m| m.gaze[0], 0.1),

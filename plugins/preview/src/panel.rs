@@ -170,8 +170,8 @@ fn numbers(ui: &mut Ui, view: &View) {
         let seconds = |value: Option<f32>| value.map_or("–".to_owned(), |value| format!("{:.0} ms", value * 1e3));
         for (name, value) in [
             ("ticks on time", format!("{:.2} %", view.on_time * 100.0)),
-            ("text → first sound", seconds(view.first_sound)),
-            ("voice → words", seconds(view.transcription)),
+            ("text to first sound", seconds(view.first_sound)),
+            ("voice to words", seconds(view.transcription)),
         ] {
             ui.label(name);
             ui.label(value);

@@ -77,7 +77,7 @@ pub struct CurrentPose(pub FacePose);
 /// How a character's voice sounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VoiceSettings {
-    /// Catalogue id of the voice model ("piper-en-joe"), or "espeak".
+    /// Catalogue id of the voice model ("piper-en-joe"), or "espeak-ng".
     pub model: String,
     /// Speed, 1 is the voice's own.
     pub speed: f32,
@@ -167,7 +167,7 @@ impl Conversation {
     }
 }
 
-/// The picture that is drawn, for whoever shows it in a window: `Rgba8Unorm` that holds sRGB values. Inserted by `stage`,
-/// written by the graphics device in every tick.
+/// The picture that is drawn, for whoever shows it in a window as a sprite or an egui texture. It holds sRGB values, and
+/// Bevy's view of it says so. Inserted by `stage`, written by the graphics device in every tick.
 #[derive(Resource, Clone, Debug)]
 pub struct StageImage(pub Handle<Image>);

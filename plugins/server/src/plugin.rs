@@ -10,7 +10,7 @@ use std::{
 use bevy::prelude::*;
 use crossbeam_channel::{Receiver, bounded};
 use tokio::{runtime::Handle, sync::watch};
-use visage_schedule::{Orders, RemoteCommand, ViewerDoor, VisageSystems};
+use visage_schedule::{Orders, Problem, RemoteCommand, ViewerDoor, VisageSystems};
 
 use crate::{
     assets::Assets,
@@ -80,7 +80,11 @@ impl Plugin for ServerPlugin {
         )
         .add_systems(
             FixedUpdate,
-            (snapshot::publish.run_if(resource_exists::<Publisher>), meters::measure.run_if(resource_exists::<Meters>))
+            (
+                log_problems,
+                snapshot::publish.run_if(resource_exists::<Publisher>),
+                meters::measure.run_if(resource_exists::<Meters>),
+            )
                 .after(VisageSystems::Last),
         );
     }
@@ -119,6 +123,13 @@ async fn serve(listener: Listener, context: Context, mut closing: watch::Receive
     let close = async move { closed(&mut closing).await };
     if let Err(error) = axum::serve(socket, routes::router(context)).with_graceful_shutdown(close).into_future().await {
         tracing::error!("the server ended: {error}");
+    }
+}
+
+/// Problems also go to the log: while nobody watches, nobody else is told.
+fn log_problems(mut problems: MessageReader<Problem>) {
+    for problem in problems.read() {
+        tracing::warn!("{}", problem.text);
     }
 }
 

@@ -176,7 +176,8 @@ impl PluginGroup for HeadlessPlugins {
             .add(TransformPlugin)
             .add(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
             .add(TerminalCtrlCHandlerPlugin)
-            .add(AssetPlugin::default())
+            // No file is read through Bevy's asset server unless an app adds a folder.
+            .add(AssetPlugin { watch_for_changes_override: Some(false), ..default() })
             .add(self.render)
             .add(ImagePlugin::default())
             .add(MeshPlugin)

@@ -10,9 +10,12 @@ use std::time::Duration;
 use visage_core::{SAMPLE_RATE, TICK_HZ, Tick};
 
 const NANOS: i128 = 1_000_000_000;
-/// How fast the line follows the ticks: this part of the distance at every tick. A single late tick moves it by
+/// How fast the line follows a tick that is late: this part of the distance at every tick. A single late tick moves it by
 /// little; a clock that drifts by 100 ppm stays within 0.3 ms.
-const FOLLOW: i128 = 64;
+const FOLLOW_LATE: i128 = 64;
+/// How fast it follows a tick that is early. No tick runs before its time, so such a line was too late: ticks were held up
+/// and have caught up.
+const FOLLOW_EARLY: i128 = 4;
 /// A tick that is farther from the line than this begins a new one: the program was held up, or stepped by hand.
 const JUMP: i128 = NANOS / 10;
 
@@ -32,7 +35,10 @@ impl MediaLine {
     pub fn observe(&mut self, tick: Tick, now: Duration) {
         let measured = now.as_nanos() as i128 - i128::from(tick.0) * NANOS / i128::from(TICK_HZ);
         self.origin = Some(match self.origin {
-            Some(origin) if (measured - origin).abs() <= JUMP => origin + (measured - origin) / FOLLOW,
+            Some(origin) if (measured - origin).abs() <= JUMP => {
+                let distance = measured - origin;
+                origin + distance / if distance < 0 { FOLLOW_EARLY } else { FOLLOW_LATE }
+            }
             _ => measured,
         });
     }
@@ -119,6 +125,21 @@ mod tests {
         check_following(3_000, |tick| 1.0 + tick as f64 / 30.0 + if tick % 50 == 7 { 0.015 } else { 0.0 }, 15.0);
         // The program stands still for two seconds: a new line at once.
         check_following(300, |tick| 1.0 + tick as f64 / 30.0 + if tick >= 100 { 2.0 } else { 0.0 }, 0.1);
+    }
+
+    /// Ticks are held up for 400 ms and then run every 5 ms until they are on time again.
+    #[test]
+    fn the_line_is_right_again_after_catching_up() {
+        let mut line = MediaLine::default();
+        for tick in 0..160_u64 {
+            let due = 1.0 + tick as f64 / 30.0;
+            let held_up = 1.0 + 100.0 / 30.0 + 0.4 + tick.saturating_sub(100) as f64 * 0.005;
+            let now = Duration::from_secs_f64(if tick < 100 { due } else { due.max(held_up) });
+            line.observe(Tick(tick), now);
+        }
+        let now = Duration::from_secs_f64(1.0 + 160.0 / 30.0);
+        let off = (line.tick(now).expect("observed") - 160.0) * 1e3 / 30.0;
+        assert!(off.abs() < 0.1, "{off:.2} ms");
     }
 
     #[test]

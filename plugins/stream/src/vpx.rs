@@ -179,12 +179,8 @@ impl Encoder {
             return Err(self.context.error());
         }
         let (mut data, mut is_key, mut iterator) = (Vec::new(), false, ptr::null());
-        loop {
-            // SAFETY: the iterator is libvpx' own; a packet lives until the next call of encode.
-            let Some(packet) = (unsafe { ffi::vpx_codec_get_cx_data(&mut *self.context.0, &mut iterator).as_ref() })
-            else {
-                break;
-            };
+        // SAFETY: the iterator is libvpx' own; a packet lives until the next call of encode.
+        while let Some(packet) = unsafe { ffi::vpx_codec_get_cx_data(&mut *self.context.0, &mut iterator).as_ref() } {
             if packet.kind == ffi::vpx_codec_cx_pkt_kind::VPX_CODEC_CX_FRAME_PKT {
                 // SAFETY: the kind says that the union holds a frame, whose buffer has `sz` bytes.
                 let part = unsafe { packet.data.frame };

@@ -27,10 +27,17 @@ pub fn check_golden(golden: impl AsRef<Path>, frame: &Frame, threshold: f64) {
         save(&actual, golden);
         return;
     }
+    if let Err(problem) = judge(golden, &actual, threshold) {
+        panic!("{}: {problem}", golden.display());
+    }
+}
+
+/// Compares, and leaves the pictures to look at if the two differ.
+fn judge(golden: &Path, actual: &RgbaImage, threshold: f64) -> Result<(), String> {
     let problem = match image::open(golden) {
         Err(error) => format!("{error}; look at the actual picture and accept it with {BLESS}=1"),
-        Ok(expected) => match compare(&expected.to_rgba8(), &actual) {
-            Ok((score, _)) if score >= threshold => return,
+        Ok(expected) => match compare(&expected.to_rgba8(), actual) {
+            Ok((score, _)) if score >= threshold => return Ok(()),
             Ok((score, difference)) => {
                 save(&difference, &beside(golden, "difference"));
                 format!("similarity {score:.4}, wanted {threshold}")
@@ -38,8 +45,8 @@ pub fn check_golden(golden: impl AsRef<Path>, frame: &Frame, threshold: f64) {
             Err(sizes) => sizes,
         },
     };
-    save(&actual, &beside(golden, "actual"));
-    panic!("{}: {problem}", golden.display());
+    save(actual, &beside(golden, "actual"));
+    Err(problem)
 }
 
 /// Similarity, and where the two differ (white is where they do most).
@@ -111,14 +118,17 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_picture_fails_and_leaves_the_actual_one() {
+    fn what_differs_is_left_to_be_looked_at() {
         let folder = std::env::temp_dir().join(format!("visage-golden-{}", std::process::id()));
-        let golden = folder.join("absent.png");
-        let frame =
-            Frame { tick: visage_core::Tick(0), width: 96, height: 96, rgba: disc(48.0, 120).into_raw().into() };
-        let failed = std::panic::catch_unwind(|| check_golden(&golden, &frame, SAME_PICTURE)).is_err();
-        let left = folder.join("absent-actual.png").is_file();
+        save(&disc(48.0, 120), &folder.join("disc.png"));
+        let check = |name: &str, actual: RgbaImage, passes: bool, left: [bool; 2]| {
+            let golden = folder.join(name);
+            assert_eq!(judge(&golden, &actual, SAME_PICTURE).is_ok(), passes, "{name}");
+            assert_eq!(["actual", "difference"].map(|what| beside(&golden, what).is_file()), left, "{name}");
+        };
+        check("disc.png", disc(48.0, 120), true, [false, false]);
+        check("absent.png", disc(48.0, 120), false, [true, false]);
+        check("disc.png", disc(60.0, 120), false, [true, true]);
         fs::remove_dir_all(&folder).expect("it was made above");
-        assert!(failed && left);
     }
 }

@@ -11,13 +11,16 @@ use visage_voice::{Synthesiser, Variation, default_voice, finish, pieces, synthe
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [language, file, text, options @ ..] = &arguments[..] else {
-        return Err("usage: speak en|de FILE.wav TEXT [THREADS] [VOICE]".into());
+        return Err("usage: speak en|de FILE.wav TEXT [THREADS] [VOICE] [PITCH]".into());
     };
     let language: Language = language.parse()?;
     let threads = options.first().map_or(Ok(2), |threads| threads.parse())?;
     let mut voice = default_voice(language);
     if let Some(model) = options.get(1) {
         voice.model.clone_from(model);
+    }
+    if let Some(pitch) = options.get(2) {
+        voice.pitch = pitch.parse()?;
     }
     let mut voices = Synthesiser::new(Store::default(), threads, Variation::None);
     let began = Instant::now();

@@ -140,9 +140,9 @@ fn search(frames: &[Frame], wanted: &[&str]) -> Option<Vec<usize>> {
         let costs: Vec<f32> = (0..=longest).map(|frames| length_misfit(frames, kind, &model)).collect();
         let mut next = vec![f32::INFINITY; width];
         for end in shortest..=count {
-            for length in shortest..=longest.min(end) {
+            for (length, length_cost) in costs.iter().enumerate().take(end + 1).skip(shortest) {
                 let start = end - length;
-                let cost = best[start] + sums[end] - sums[start] + costs[length];
+                let cost = best[start] + sums[end] - sums[start] + length_cost;
                 if cost < next[end] {
                     next[end] = cost;
                     chosen[index * width + end] = length as u8;

@@ -29,7 +29,7 @@ pub enum VoiceError {
     #[error("the voice's model gave something that is not speech: {0}")]
     Output(String),
     /// No voice of this name is known.
-    #[error("there is no voice \"{0}\"; the voices are \"piper-en-joe\" and \"espeak\"")]
+    #[error("there is no voice \"{0}\"; the voices are \"piper-en-joe\" and \"espeak-ng\"")]
     UnknownVoice(String),
     /// The text has nothing in it that can be spoken.
     #[error("there is nothing to say in this text")]

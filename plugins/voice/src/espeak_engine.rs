@@ -8,10 +8,9 @@ use visage_core::Language;
 use visage_schedule::VoiceSettings;
 
 use crate::{
-    Engine, Speech, VoiceError, align,
+    Engine, Speech, VoiceError, align, clauses,
     espeak::{ESPEAK_RATE, Phonemiser, sound},
     ipa,
-    text::clauses,
 };
 
 /// The voice of a language.
@@ -50,7 +49,7 @@ mod tests {
     use super::*;
 
     fn settings() -> VoiceSettings {
-        VoiceSettings { model: "espeak".into(), speed: 1.0, pitch: 1.0, volume: 1.0 }
+        VoiceSettings { model: "espeak-ng".into(), speed: 1.0, pitch: 1.0, volume: 1.0 }
     }
 
     /// Root mean square of a part of the sound.

@@ -17,6 +17,7 @@
 //! ```
 
 mod align;
+mod clauses;
 mod engine;
 mod error;
 mod espeak;
@@ -31,6 +32,7 @@ mod text;
 mod worker;
 
 pub use align::align;
+pub use clauses::{Clause, clauses};
 pub use engine::{Engine, Speech, TimedPhoneme, TimedSymbol, Variation, join_symbols};
 pub use error::VoiceError;
 pub use espeak::{ESPEAK_VARIABLE, Phonemiser, program as espeak_program};
@@ -40,4 +42,4 @@ pub use plugin::{Voice, VoicePlugin};
 pub use queue::{Block, FADE_SAMPLES, LONGEST_QUEUE, SpeechQueue};
 pub use sound::{Finished, finish, to_48k};
 pub use synthesis::{ESPEAK, Synthesis, Synthesiser, default_voice, synthesise, voice_for};
-pub use text::{Clause, LONGEST_TEXT, Piece, clauses, pieces};
+pub use text::{LONGEST_TEXT, Piece, pieces};

@@ -13,11 +13,8 @@ use visage_models::{Session, SessionOptions, Store};
 use visage_schedule::VoiceSettings;
 
 use crate::{
-    Engine, Speech, TimedSymbol, Variation, VoiceError,
-    espeak::Phonemiser,
-    ipa, join_symbols,
+    Clause, Engine, Speech, TimedSymbol, Variation, VoiceError, clauses, espeak::Phonemiser, ipa, join_symbols,
     sound::RATE_STEP,
-    text::{Clause, clauses},
 };
 
 /// The tensor with the frames of each symbol.

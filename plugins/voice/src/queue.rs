@@ -176,9 +176,12 @@ mod tests {
         assert!(queue.is_empty());
     }
 
+    /// Pieces (first sample, length), and the piece that is told with its position.
+    type Case = (&'static [(usize, usize)], Option<(&'static str, isize)>);
+
     #[test]
     fn the_piece_in_the_middle_of_the_block_is_the_one_that_is_told() {
-        let cases: &[(&[(usize, usize)], Option<(&str, isize)>)] = &[
+        let cases: &[Case] = &[
             (&[], None),
             (&[(1, 5_000)], Some(("1", 0))),
             (&[(1, 700), (900, 5_000)], Some(("900", -700))),

@@ -11,8 +11,8 @@ use crate::{
     text::{Piece, pieces},
 };
 
-/// The settings name of espeak-ng's own voices.
-pub const ESPEAK: &str = "espeak";
+/// The settings name of espeak-ng's own voices. "espeak" means them too.
+pub const ESPEAK: &str = "espeak-ng";
 
 /// The voice of a language when no character brings its own.
 pub fn default_voice(language: Language) -> VoiceSettings {
@@ -70,7 +70,7 @@ impl Synthesiser {
         let wanted = match PIPER_VOICES.iter().find(|voice| voice.id == settings.model) {
             // A voice that does not speak the language leaves it to espeak-ng.
             Some(voice) => (voice.language == language).then_some(*voice),
-            None if settings.model == ESPEAK => None,
+            None if [ESPEAK, "espeak"].contains(&settings.model.as_str()) => None,
             None => {
                 let default = default_voice(language);
                 self.notice(VoiceError::UnknownVoice(settings.model.clone()).to_string(), &default.model);
@@ -245,6 +245,10 @@ mod tests {
         let english_voice = default_voice(Language::English);
         let german = speak(&mut voices, "Guten Tag.", Language::German, &english_voice);
         assert!(german.notices.is_empty() && seconds(&german) > 0.4);
+        for name in ["espeak-ng", "espeak"] {
+            let espeak = VoiceSettings { model: name.into(), ..default_voice(Language::German) };
+            assert!(speak(&mut voices, "Guten Tag.", Language::German, &espeak).notices.is_empty(), "{name}");
+        }
         let unknown = VoiceSettings { model: "nobody".into(), ..default_voice(Language::German) };
         let spoken = speak(&mut voices, "Guten Tag.", Language::German, &unknown);
         assert!(spoken.notices[0].contains("nobody"));

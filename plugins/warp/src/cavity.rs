@@ -197,7 +197,7 @@ impl Cavity {
         let lit = mix(0.90, 1.0, smooth(0.02, 0.22, widest));
         let funnel = of(Blendshape::MouthFunnel);
         // The top of the tongue that is seen: behind the lower teeth at rest, against the upper ones when it comes out.
-        let tongue_top = mix(line + 0.050 + drop * 0.66, line + 0.018, smooth(0.0, 0.6, tongue_out)) - 0.03;
+        let tongue_top = mix(line + 0.045 + drop * 0.54, line + 0.018, smooth(0.0, 0.6, tongue_out)) - 0.03;
         let patches = [
             // picture, half width, top, height, shift to the side, depth behind the lips, alpha, light
             (3, self.width * 0.72, tongue_top, 0.30, slide, 0.22, 1.0, lit * 0.80),

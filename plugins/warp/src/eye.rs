@@ -3,8 +3,14 @@
 use glam::Vec2;
 use visage_core::{Rig, mesh_topology as topology};
 
-use crate::{curve::Curve, frame::Frame, lids::Look};
+use crate::{
+    curve::{Curve, smooth},
+    frame::Frame,
+    lids::Look,
+};
 
+/// Height of the band of the upper lid that carries the lashes, in the middle of the eye.
+const LASHES: f32 = 0.028;
 /// How far above the upper lid's edge the picture is cut.
 const UPPER_CUT: f32 = 0.002;
 /// How far below the lower lid's edge, where the lid's rim shines.
@@ -114,6 +120,19 @@ impl Eye {
     pub fn opening(&self, x: f32) -> f32 {
         let (upper, lower) = self.edges(x);
         lower - upper
+    }
+
+    /// Height of the band above the upper lid's edge that carries the lashes: they fan out towards the outer corner.
+    pub fn lashes(&self, x: f32) -> f32 {
+        LASHES * (1.0 + 1.6 * smooth(0.2, 0.85, x * self.sign / self.half))
+    }
+
+    /// How far above the upper lid's edge its skin unfolds from, at a column: less towards the inner corner, where lid
+    /// and crease meet.
+    pub fn unfolds(&self, x: f32) -> f32 {
+        let swell = (1.0 - (x / self.half).powi(2)).max(0.0);
+        let outer = x * self.sign > 0.0;
+        (self.lashes(x) + self.crease) * swell.powf(if outer { 0.2 } else { 0.35 })
     }
 
     /// x of the columns at which the lids' edges are sampled, from corner to corner, denser near the corners.

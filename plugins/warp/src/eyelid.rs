@@ -10,7 +10,6 @@ use crate::{
     atlas::{Patch, Region},
     curve::{mix, smooth},
     eye::Eye,
-    fields::LASHES,
     frame::Frame,
     mesh::LID_POINTS,
     mouth::colour,
@@ -47,8 +46,8 @@ pub(crate) fn patch(eye: &Eye, frame: &Frame, portrait: &Raster, colours: &Mouth
     let (lids, cheek) = (colours.lids.map(f32::from), colours.skin.map(f32::from));
     let light = |c: [f32; 3]| 0.3 * c[0] + 0.59 * c[1] + 0.11 * c[2];
     let rim = |y_of: &dyn Fn(f32, f32, f32) -> f32| Rim::new(eye, frame, portrait, y_of);
-    let top = rim(&|upper, _, swell| upper - (LASHES + eye.crease * 0.9) * swell);
-    let bottom = rim(&|_, lower, _| lower + 0.115);
+    let top = rim(&|x, upper, _| upper - 0.93 * eye.unfolds(x));
+    let bottom = rim(&|_, _, lower| lower + 0.115);
     let size = Vec2::new(2.0 * eye.half, 0.3) * frame.unit * 0.6;
     Patch::paint(size.x as usize, size.y as usize, |at| {
         let (above, below) = (top.at(at.x, 0.06), bottom.at(at.x, 0.12));
@@ -63,7 +62,7 @@ pub(crate) fn patch(eye: &Eye, frame: &Frame, portrait: &Raster, colours: &Mouth
         // The lid is a ball under skin: darker below the crease, light in the middle, dark again at the lashes.
         let ball = 1.0 - 0.05 * (-((at.y - 0.2) / 0.14).powi(2)).exp() + 0.03 * (-((at.y - 0.55) / 0.2).powi(2)).exp()
             - 0.22 * smooth(0.74, 1.0, at.y);
-        let edge = smooth(0.0, 0.07, at.x) * smooth(1.0, 0.93, at.x);
+        let edge = smooth(0.0, 0.13, at.x) * smooth(1.0, 0.87, at.x);
         let alpha = OPACITY * smooth(0.0, 0.45, at.y) * mix(1.0, 0.25, smooth(0.86, 1.0, at.y)) * edge;
         [skin[0] * ball, skin[1] * ball * 0.985, skin[2] * ball * 0.98, 255.0 * alpha]
     })
@@ -75,15 +74,14 @@ struct Rim([[f32; 3]; Rim::COLUMNS]);
 impl Rim {
     const COLUMNS: usize = 32;
 
-    /// `y_of` gets the edges of the lids and how far the column is from the corners.
+    /// `y_of` gets a column and the edges of the lids there.
     fn new(eye: &Eye, frame: &Frame, portrait: &Raster, y_of: &dyn Fn(f32, f32, f32) -> f32) -> Self {
         Self(std::array::from_fn(|column| {
             let x = eye.half * (2.0 * (column as f32 + 0.5) / Self::COLUMNS as f32 - 1.0);
             let (upper, lower) = eye.edges(x);
-            let swell = (1.0 - (x / eye.half).powi(2)).max(0.0).powf(0.35);
             let mut sum = [0.0; 3];
             for i in -2..=2 {
-                let y = y_of(upper, lower, swell) + 0.008 * i as f32;
+                let y = y_of(x, upper, lower) + 0.008 * i as f32;
                 let sample = colour(portrait, frame.pixel(eye.face(Vec2::new(x, y))));
                 (0..3).for_each(|c| sum[c] += sample[c] / 5.0);
             }

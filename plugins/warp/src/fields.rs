@@ -28,9 +28,6 @@ const HINGE_DEPTH: f32 = 1.0;
 /// Share of the eye's opening at which the lids meet, from the upper edge.
 const LIDS_MEET: f32 = 0.86;
 
-/// Height of the band of the upper lid that carries the lashes.
-pub(crate) const LASHES: f32 = 0.028;
-
 /// On which side of a cut a point is. On the cut itself its place does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -119,7 +116,7 @@ impl<'a> Fields<'a> {
         // Skin of the neck follows the chin less and less.
         let (off, _, _) = to_outline(self.oval, at);
         let outside = if crate::curve::inside(self.oval, at) { 0.0 } else { off };
-        let fade = (-(outside / 0.62).powi(2)).exp();
+        let fade = (-(outside / 0.46).powi(2)).exp();
         // A rotation about the hinge: what is near the ears moves little.
         let lever = ((HINGE_DEPTH - point.z) / (HINGE_DEPTH - self.lip_depth)).clamp(0.0, 1.1);
         let share = lever.sqrt() * fade;
@@ -160,12 +157,14 @@ impl<'a> Fields<'a> {
             k * down * (-(down / (1.5 * height)).powi(2)).exp() * bell(x / (1.25 * half), 0.0)
         };
         let around = bell(x / 0.60, down / 0.42);
+        // The same, but even over the whole width of the mouth, so that lips drawn in keep their shape.
+        let drawn = bell((x.abs() - half).max(0.0) / 0.36, down / 0.42);
         let side_of = |shape_left: bool| sign(shape_left);
         let (dx, dy, dz) = match shape {
             MouthSmileLeft | MouthSmileRight => {
                 let s = side_of(shape == MouthSmileLeft);
                 let k = corner(s, 0.30, 0.26);
-                (0.125 * s * k, -0.125 * k + red(-0.16) * half_of(s), 0.05 * k)
+                (0.145 * s * k, -0.150 * k + red(-0.16) * half_of(s), 0.05 * k)
             }
             MouthFrownLeft | MouthFrownRight => {
                 let s = side_of(shape == MouthFrownLeft);
@@ -199,10 +198,10 @@ impl<'a> Fields<'a> {
             }
             MouthFunnel => {
                 let open = self.mouth.profile(x).sqrt();
-                let apart = mix(-0.060 * upper, 0.085 * lower, smooth(-0.02, 0.02, lower - 0.5));
-                (-0.36 * x * around, apart * open * bell(0.0, down / 0.3) + red(0.16), -0.14 * around)
+                let apart = mix(-0.050 * upper, 0.070 * lower, smooth(-0.02, 0.02, lower - 0.5));
+                (-0.25 * x * drawn, apart * open * bell(0.0, down / 0.3) + red(0.16), -0.14 * around)
             }
-            MouthPucker => (-0.56 * x * around, red(0.34), -0.17 * around),
+            MouthPucker => (-0.40 * x * drawn, red(0.34), -0.17 * around),
             MouthLeft => (0.12 * bell(x / 0.6, down / 0.36), 0.0, 0.0),
             MouthRight => (-0.12 * bell(x / 0.6, down / 0.36), 0.0, 0.0),
             _ => (0.0, 0.0, 0.0),
@@ -222,7 +221,7 @@ impl<'a> Fields<'a> {
             return Vec2::ZERO;
         }
         // The lash line moves whole; the skin between lashes and crease unfolds; brow and socket stay.
-        let follow = (-((above - LASHES).max(0.0) / (eye.crease * 0.75)).powi(2)).exp();
+        let follow = (-((above - eye.lashes(own.x)).max(0.0) / (eye.crease * 0.75)).powi(2)).exp();
         eye.direction(Vec2::new(0.0, eye.opening(own.x) * follow))
     }
 

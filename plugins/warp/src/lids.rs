@@ -80,17 +80,20 @@ impl<'a> Look<'a> {
         (end(-1.0), end(1.0))
     }
 
-    /// The upper lid's edge: where dark lashes above meet the brighter eyeball below.
+    /// The upper lid's edge: where dark lashes above meet the brighter eyeball below. The crease above a bright lid looks
+    /// alike, so it stays near the landmarks.
     pub fn upper(&self, near: &Curve) -> Curve {
-        self.edge(near, UPPER_REACH, |above, below| (below - above).max(0.0))
+        self.edge(near, UPPER_REACH, 1.5, |above, below| (below - above).max(0.0))
     }
 
     /// The lower lid's edge: where white meets skin, or a dark iris skin.
     pub fn lower(&self, near: &Curve) -> Curve {
-        self.edge(near, LOWER_REACH, |above, below| (below - above).abs())
+        self.edge(near, LOWER_REACH, 0.55, |above, below| (below - above).abs())
     }
 
-    fn edge(&self, near: &Curve, reach: [f32; 2], strength: impl Fn(f32, f32) -> f32) -> Curve {
+    /// `loyalty` is what distance from the landmarks costs; `strength` how much an edge is one, from the light on both
+    /// sides of it.
+    fn edge(&self, near: &Curve, reach: [f32; 2], loyalty: f32, strength: impl Fn(f32, f32) -> f32) -> Curve {
         let half = self.eye.half;
         let x_of = |column: usize| half * (2.0 * column as f32 / (COLUMNS - 1) as f32 - 1.0);
         let y_of = |column: usize, row: usize| {
@@ -111,7 +114,7 @@ impl<'a> Look<'a> {
         let home = reach[0] / (reach[0] + reach[1]) * (ROWS - 1) as f32;
         let path = trace(COLUMNS, ROWS, 0.05, |column, row| {
             let off = (row as f32 - home) / (ROWS - 1) as f32 * (reach[0] + reach[1]) / 0.11;
-            1.0 - strengths[column * ROWS + row] / strongest + 0.55 * off * off
+            1.0 - strengths[column * ROWS + row] / strongest + loyalty * off * off
         });
         let found: Vec<(f32, f32, f32)> = (0..COLUMNS)
             .map(|column| {

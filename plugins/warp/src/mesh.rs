@@ -9,7 +9,7 @@ use crate::{
     WarpError,
     curve::{inside, mix, to_outline},
     eye::Eye,
-    fields::{LASHES, Side},
+    fields::Side,
     frame::Frame,
     mouth::Mouth,
 };
@@ -102,20 +102,18 @@ impl HeadMesh {
             // A ring just above the lashes, so that they move as one, and one where the lid's skin unfolds.
             let mut crease = upper_ids.clone();
             for (place, x) in eye.columns(LID_POINTS).enumerate().skip(1).take(LID_POINTS - 2) {
-                let swell = (1.0 - (x / eye.half).powi(2)).max(0.0).powf(0.35);
                 let edge = eye.edges(x).0;
                 if place > 1 && place < LID_POINTS - 2 {
-                    sketch.free(eye.face(Vec2::new(x, edge - (LASHES + 0.004) * swell)))?;
+                    sketch.free(eye.face(Vec2::new(x, edge - (eye.lashes(x) + 0.004).min(0.8 * eye.unfolds(x)))))?;
                 }
-                crease[place] =
-                    sketch.insert(eye.face(Vec2::new(x, edge - (LASHES + eye.crease) * swell)), Side::Free)?.0;
+                crease[place] = sketch.insert(eye.face(Vec2::new(x, edge - eye.unfolds(x))), Side::Free)?.0;
             }
             let polygon: Vec<Vec2> =
                 upper.iter().chain(lower.iter().rev().skip(1).take(LID_POINTS - 2)).copied().collect();
             lids.push((upper_ids, lower_ids, crease, polygon));
         }
         sketch.grid(frame, mouth, eyes, oval, matte)?;
-        let mut mesh = sketch.finish(frame, &lids, matte);
+        let mut mesh = sketch.finish(frame, &lids, oval, matte);
         mesh.cut_lips(mouth, &lips, &seam);
         let width = (FRINGE * frame.side() / 1024.0).max(1.0) / frame.unit;
         let down = mouth.direction(Vec2::Y);
@@ -291,7 +289,7 @@ impl Sketch {
     }
 
     /// Takes the triangles out, without those in the eyes and those that show nothing.
-    fn finish(self, frame: &Frame, lids: &[Lid], matte: Matte) -> HeadMesh {
+    fn finish(self, frame: &Frame, lids: &[Lid], oval: &[Vec2], matte: Matte) -> HeadMesh {
         let mut indices = Vec::new();
         for face in self.cdt.inner_faces() {
             let ids = face.vertices().map(|vertex| self.by_handle[vertex.fix().index()]);
@@ -299,7 +297,9 @@ impl Sketch {
             let centre = (corners[0] + corners[1] + corners[2]) / 3.0;
             let in_eye = lids.iter().any(|(_, _, _, polygon)| inside(polygon, centre));
             let step = corners.iter().map(|corner| corner.distance(centre)).fold(0.0, f32::max);
-            if !in_eye && covered(frame, matte, centre, step) {
+            // The hull of the grid has needles without area, which would turn over.
+            let needle = (corners[1] - corners[0]).perp_dot(corners[2] - corners[0]).abs() < 1e-5;
+            if !(in_eye || needle && !inside(oval, centre)) && covered(frame, matte, centre, step) {
                 indices.extend(ids);
             }
         }

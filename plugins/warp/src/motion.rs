@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Distance of the camera from the eyes, in units of the distance between them (about 70 cm).
-const CAMERA: f32 = 11.0;
+pub(crate) const CAMERA: f32 = 11.0;
 /// Depth that the sides of the face and the skull approach. Less than that of a real head: a picture shows nothing of
 /// what turns into view there, and a steeper side would fold over when the head turns.
 const BACK: f32 = 0.62;
@@ -59,9 +59,15 @@ impl Skull {
         mix(rim, BACK.max(rim), smooth(0.0, 0.8, away))
     }
 
-    /// How much a place moves with the head: 1 on the head, falling to 0 down the neck.
+    /// How much a place moves with the head: 1 in the face and above the jaw, falling to 0 down the neck, soon, because
+    /// the picture behind the head shows the lower neck where it was.
     pub fn follows(&self, at: Vec2) -> f32 {
-        smooth(self.chin + 0.85, self.chin - 0.15, at.y)
+        if inside(&self.outline, at) {
+            return 1.0;
+        }
+        let (away, ..) = to_outline(&self.outline, at);
+        let height = smooth(self.chin + 0.55, self.chin - 0.55, at.y);
+        mix(1.0, height, smooth(0.0, 0.30, away))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     fields::{Fields, Side},
     frame::Frame,
     mesh::{HeadMesh, LID_POINTS, LidLines, SEAM_POINTS},
-    motion::{Motion, Skull},
+    motion::{CAMERA, Motion, Skull},
     mouth::Mouth,
 };
 
@@ -129,12 +129,20 @@ impl Skin {
         [lid.crease, lid.upper].map(|line| line.map(|i| Vec2::from_array(placed[i as usize].position)))
     }
 
+    /// How far the lips are apart at a point of their line, as seen from the front: a lip that goes back looks higher.
+    fn lip_gap(&self, i: usize) -> f32 {
+        let [upper, lower] = [0, 1].map(|side| {
+            let (rest, moved) = (self.rest[self.lips[side][i] as usize], self.moved[self.lips[side][i] as usize]);
+            moved.y * (CAMERA + rest.z) / (CAMERA + moved.z)
+        });
+        lower - upper
+    }
+
     /// Where fields would push one lip into the other, both meet half way, and the skin around follows.
     fn close_lips(&mut self) {
         let mut overlap = [0.0f32; SEAM_POINTS];
         for (i, overlap) in overlap.iter_mut().enumerate() {
-            let (upper, lower) = (self.moved[self.lips[0][i] as usize], self.moved[self.lips[1][i] as usize]);
-            *overlap = (upper.y - lower.y).max(0.0);
+            *overlap = (-self.lip_gap(i)).max(0.0);
         }
         if overlap.iter().any(|&overlap| overlap > 0.0) {
             for &(i, place, share) in &self.near_lips {
@@ -146,7 +154,7 @@ impl Skin {
         }
         for i in 1..SEAM_POINTS - 1 {
             let (u, l) = (self.lips[0][i] as usize, self.lips[1][i] as usize);
-            if self.moved[l].y - self.moved[u].y < CONTACT {
+            if self.lip_gap(i) < CONTACT {
                 let middle = (self.moved[u] + self.moved[l]) / 2.0;
                 (self.moved[u], self.moved[l]) = (middle, middle);
             }
@@ -330,7 +338,6 @@ mod tests {
 
     #[test]
     fn lips_never_cross() {
-        // Perspective brings a lower lip that lies deeper up by a quarter of a millimetre at most.
         let mut face = Face::new();
         let mut state = 7;
         for round in 0..300 {
@@ -339,7 +346,7 @@ mod tests {
             let [upper, lower] = face.pose(&pose);
             for (u, l) in upper.iter().zip(&lower) {
                 let gap = face.frame.local(*l).y - face.frame.local(*u).y;
-                assert!(gap > -0.004, "pose {round}: {gap}");
+                assert!(gap > -1e-3, "pose {round}: {gap}");
             }
         }
     }
@@ -355,7 +362,6 @@ mod tests {
             let pose = random_pose(&mut state);
             face.pose(&pose);
             let mut folded = 0.0;
-            if std::env::var("FOLD").is_ok() { for (k,t) in face.indices.chunks_exact(3).filter(|t| t.iter().all(|&i| face.vertices[i as usize].colour[3] > 0.5)).enumerate() { let now=areas(&face)[k]; if now*rest[k].signum() < -0.5 { println!("{round} {:?} {} {}", face.skin.rest[t[0] as usize], rest[k], now);} } }
             for (rest, now) in rest.iter().zip(areas(&face)) {
                 if now * rest.signum() < 0.0 {
                     folded += now.abs();

@@ -234,7 +234,7 @@ mod tests {
         let shape = check("small background", &|rig| rig.background.width = 8);
         assert!(matches!(shape, Some(WarpError::Shape(..))));
         check("short portrait", &|rig| rig.portrait.rgba = Arc::from(vec![0u8; 16]));
-        let mut set = |value: f32| {
+        let set = |value: f32| {
             let error = check("landmarks", &|rig| Arc::make_mut(&mut rig.landmarks).fill([value; 3]));
             assert!(matches!(error, Some(WarpError::Landmarks(_))));
         };

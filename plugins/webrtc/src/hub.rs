@@ -145,10 +145,9 @@ impl Hub {
     /// microphone on, or the first who spoke.
     pub(crate) fn hear(&self, viewer: ViewerId, samples: Vec<f32>) {
         let word = self.speaker.compare_exchange(0, viewer, Ordering::Relaxed, Ordering::Relaxed);
-        if word.is_ok() || word == Err(viewer) {
-            if let Err(error) = self.microphone.try_send(samples) {
-                tracing::debug!("microphone sound was dropped: {error}");
-            }
+        let has_the_word = word.is_ok() || word == Err(viewer);
+        if has_the_word && let Err(error) = self.microphone.try_send(samples) {
+            tracing::debug!("microphone sound was dropped: {error}");
         }
     }
 }

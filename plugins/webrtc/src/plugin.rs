@@ -148,7 +148,6 @@ fn hand_to_encoder(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the state is gathered from all over")]
 fn tell_state(
     mut studio: ResMut<Studio>,
     mut listening: ResMut<Listening>,

@@ -220,11 +220,11 @@ mod tests {
             transport: TransportContext::default(),
             message: AttributedPacket::new(Packet::Rtcp(vec![packet])),
         };
-        reports.handle_read(request(Box::new(SenderReport::default()))).expect("taken");
+        reports.handle_read(request(Box::<SenderReport>::default())).expect("taken");
         assert!(!hub.take_keyframe_request());
-        reports.handle_read(request(Box::new(PictureLossIndication::default()))).expect("taken");
+        reports.handle_read(request(Box::<PictureLossIndication>::default())).expect("taken");
         assert!(hub.take_keyframe_request());
-        reports.handle_read(request(Box::new(FullIntraRequest::default()))).expect("taken");
+        reports.handle_read(request(Box::<FullIntraRequest>::default())).expect("taken");
         assert!(hub.take_keyframe_request());
         assert_eq!(std::iter::from_fn(|| reports.poll_read()).count(), 3);
     }

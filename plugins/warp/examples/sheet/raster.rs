@@ -53,10 +53,7 @@ pub fn draw(warp: &Warp, rig: &Rig, portrait: &Raster, side: u32) -> Raster {
                     if !covered {
                         continue;
                     }
-                    let blend2 = |get: fn(&([f32; 2], [f32; 2], [f32; 4])) -> [f32; 2], i: usize| {
-                        (0..3).map(|c| get(&corners[c])[i] * weight[c]).sum::<f32>()
-                    };
-                    let uv = [blend2(|c| c.1, 0), blend2(|c| c.1, 1)];
+                    let uv: [f32; 2] = std::array::from_fn(|i| (0..3).map(|c| corners[c].1[i] * weight[c]).sum());
                     let colour: [f32; 4] = std::array::from_fn(|i| (0..3).map(|c| corners[c].2[i] * weight[c]).sum());
                     let sample = sample(texture, uv);
                     let alpha = sample[3] / 255.0 * colour[3];
