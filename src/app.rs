@@ -83,7 +83,11 @@ pub fn characters_folder(given: Option<PathBuf>) -> PathBuf {
 
 /// Bevy's assets are among the program's own files, wherever it is started.
 fn assets() -> AssetPlugin {
-    AssetPlugin { file_path: resource("assets").display().to_string(), ..default() }
+    AssetPlugin {
+        file_path: resource("assets").display().to_string(),
+        watch_for_changes_override: Some(false),
+        ..default()
+    }
 }
 
 /// An app without a window.

@@ -13,7 +13,7 @@ use bevy::{app::AppExit, prelude::*};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde::Deserialize;
 use visage_core::TICK_HZ;
-use visage_schedule::{Say, Sounding, VisageSystems};
+use visage_schedule::{IngestSystems, Say, Sounding};
 
 use super::{Row, live::TEXT, percentile};
 use crate::{
@@ -64,7 +64,7 @@ fn readings(stage: &Stage, seconds: u32) -> anyhow::Result<Vec<Reading>> {
     app.insert_resource(Session { readings, seen: Vec::new(), left: ticks, patience: ticks + START_TICKS })
         .add_systems(
             FixedUpdate,
-            (collect, talk).chain().in_set(VisageSystems::Ingest).ambiguous_with(VisageSystems::Ingest),
+            (collect, talk).chain().in_set(IngestSystems::Receive).ambiguous_with(IngestSystems::Receive),
         );
     runner::run(app);
     let seen = std::mem::take(&mut app.world_mut().resource_mut::<Session>().seen);

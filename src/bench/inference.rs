@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use visage_core::{Language, SAMPLE_RATE, resample};
-use visage_hearing::{Tongue, WHISPER_RATE, Whisper};
+use visage_hearing::{HearingPlugin, Tongue, WHISPER_RATE, Whisper};
 use visage_models::Store;
 use visage_voice::{Synthesiser, Variation, default_voice, synthesise};
 
@@ -46,7 +46,8 @@ pub fn measure() -> Vec<Row> {
 
 fn transcription(speech: &[f32], seconds: f64) -> Row {
     const WHAT: &str = "5 s of speech transcribed";
-    let mut whisper = match Whisper::open(&Store::default(), THREADS) {
+    let threads = HearingPlugin::default().threads;
+    let mut whisper = match Whisper::open(&Store::default(), threads) {
         Ok(whisper) => whisper,
         Err(error) => return Row::missing(WHAT, error),
     };
@@ -65,5 +66,5 @@ fn transcription(speech: &[f32], seconds: f64) -> Row {
     let measured = seconds.min(FIVE_SECONDS);
     Row::new(WHAT, percentile(&mut times, 0.5) * 1e3, "ms")
         .at_most(700.0)
-        .note(format!("whisper-base on {measured:.1} s, {THREADS} threads, median of {RUNS}"))
+        .note(format!("whisper-base on {measured:.1} s, {threads} thread(s), median of {RUNS}"))
 }

@@ -68,3 +68,27 @@ impl Service {
         self.runtime.shutdown_timeout(GOODBYE);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use visage_schedule::MediaClock;
+    use visage_testkit::Stepper;
+
+    use super::*;
+    use crate::cli::{DEFAULT_SIZE, Stage};
+
+    /// Two systems of the whole program that touch the same data without an order between them are an error.
+    #[test]
+    fn the_order_of_the_whole_tick_is_settled() {
+        let stage = Stage { character: None, characters: None, size: DEFAULT_SIZE };
+        let plugins = VisagePlugins::new(&stage);
+        let serve = Serve { stage, listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), web: None };
+        let service = Service::open(&serve, plugins).expect("a free port and a graphics driver");
+        let mut stepper = Stepper::of(service.app);
+        stepper.tick();
+        stepper.tick();
+        assert!(stepper.get::<MediaClock>().tick.0 >= 1);
+    }
+}

@@ -10,7 +10,9 @@ use visage::{
     runner::Offline,
 };
 use visage_core::{AudioBlock, FacePose, Frame, Language, Raster, Utterance};
-use visage_schedule::{AnimateSystems, CurrentPose, FrameReady, MediaClock, Problem, SetEmotion, Sounding, VisageSystems};
+use visage_schedule::{
+    AnimateSystems, CurrentPose, FrameReady, MediaClock, Problem, SetEmotion, Sounding, VisageSystems,
+};
 use visage_stage::{Adapter, OnStage};
 
 /// Ticks that a character may take to come on stage; each waits for the workers.
@@ -47,11 +49,7 @@ fn pose(posed: Res<Posed>, mut current: ResMut<CurrentPose>) {
 }
 
 fn note(clock: Res<MediaClock>, current: Res<CurrentPose>, sounding: Res<Sounding>, mut moments: ResMut<Moments>) {
-    moments.0.push(Moment {
-        tick: clock.tick.0,
-        pose: current.0.clone(),
-        speech: sounding.utterance.clone(),
-    });
+    moments.0.push(Moment { tick: clock.tick.0, pose: current.0.clone(), speech: sounding.utterance.clone() });
 }
 
 /// The whole program with a character, as `visage render` runs it on the software driver.

@@ -4,7 +4,7 @@ use std::{sync::Arc, thread};
 
 use bevy::{platform::cell::SyncCell, prelude::*};
 use crossbeam_channel::{Receiver, bounded};
-use visage_schedule::{Hearing, MicrophoneSound, Problem, Sounding, VisageSystems};
+use visage_schedule::{Hearing, IngestSystems, MicrophoneSound, Problem, Sounding, VisageSystems};
 
 use crate::{AudioError, Loudspeaker, Microphone};
 
@@ -51,7 +51,7 @@ impl Plugin for AudioPlugin {
         }
         app.insert_resource(open)
             .init_resource::<Devices>()
-            .add_systems(FixedUpdate, (switch, take_opened, record).chain().in_set(VisageSystems::Ingest))
+            .add_systems(FixedUpdate, (switch, take_opened, record).chain().in_set(IngestSystems::Receive))
             .add_systems(FixedUpdate, play.in_set(VisageSystems::Present));
     }
 }

@@ -4,7 +4,7 @@ use bevy::prelude::*;
 use visage_core::{SAMPLES_PER_TICK, WorkerHandle};
 use visage_models::Store;
 use visage_schedule::{
-    ActiveCharacter, Heard, Hearing, Latencies, MicrophoneSound, Problem, Sounding, VisageSystems, VoiceActivity,
+    ActiveCharacter, Heard, Hearing, IngestSystems, Latencies, MicrophoneSound, Problem, Sounding, VoiceActivity,
 };
 
 use crate::{
@@ -54,7 +54,7 @@ impl Plugin for HearingPlugin {
             unavailable: None,
             told: false,
         })
-        .add_systems(FixedUpdate, listen.in_set(VisageSystems::Ingest));
+        .add_systems(FixedUpdate, listen.in_set(IngestSystems::Listen));
     }
 }
 

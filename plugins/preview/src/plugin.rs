@@ -7,8 +7,8 @@ use bevy_egui::{
     egui::{self, CentralPanel, Frame, LayerId, Ui, UiBuilder, Vec2},
 };
 use visage_schedule::{
-    ActiveCharacter, CharacterList, Conversation, Latencies, Mood, Orders, Problem, RemoteCommand, StageImage,
-    StageTimes, TickStats, Transcript, VisageSystems,
+    ActiveCharacter, CharacterList, Conversation, IngestSystems, Latencies, Mood, Orders, Problem, RemoteCommand,
+    StageImage, StageTimes, TickStats, Transcript, VisageSystems,
 };
 
 use crate::{Line, Panel, View};
@@ -36,7 +36,7 @@ impl Plugin for PreviewPlugin {
         app.add_plugins(EguiPlugin::default())
             .init_resource::<Shown>()
             .add_systems(Startup, add_camera)
-            .add_systems(FixedUpdate, give_orders.in_set(VisageSystems::Ingest))
+            .add_systems(FixedUpdate, give_orders.in_set(IngestSystems::Receive))
             .add_systems(FixedUpdate, remember.in_set(VisageSystems::Last))
             .add_systems(EguiPrimaryContextPass, draw);
     }

@@ -32,4 +32,4 @@ pub use resources::{
     ActiveCharacter, CharacterProfile, Conversation, CurrentPose, FaceLayers, IntentReply, MediaClock, Mood,
     Personality, Sounding, StageImage, VoiceSettings,
 };
-pub use sets::{AnimateSystems, VisageSystems};
+pub use sets::{AnimateSystems, IngestSystems, VisageSystems};

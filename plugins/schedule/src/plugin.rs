@@ -48,6 +48,11 @@ impl Plugin for SchedulePlugin {
             .add_message::<messages::Transcript>()
             .add_message::<messages::Problem>()
             .add_message::<messages::FrameReady>()
+            // Each field (or entry, or message) has one writer, so the order of the writers means nothing.
+            .allow_ambiguous_resource::<FaceLayers>()
+            .allow_ambiguous_resource::<StageTimes>()
+            .allow_ambiguous_resource::<Latencies>()
+            .allow_ambiguous_resource::<Messages<messages::Problem>>()
             .add_systems(FixedUpdate, open.in_set(VisageSystems::First))
             .add_systems(FixedUpdate, close.in_set(VisageSystems::Last));
     }

@@ -22,6 +22,15 @@ pub enum VisageSystems {
     Last,
 }
 
+/// Inside [`VisageSystems::Ingest`].
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IngestSystems {
+    /// What comes from people: orders of page, REST and window, sound of microphones.
+    Receive,
+    /// What that sound says.
+    Listen,
+}
+
 /// Inside [`VisageSystems::Animate`].
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AnimateSystems {
@@ -34,6 +43,8 @@ pub enum AnimateSystems {
 
 pub(crate) fn configure(app: &mut App) {
     use VisageSystems::{Animate, Decide, First, Ingest, Last, Present, Speak};
+
     app.configure_sets(FixedUpdate, (First, Ingest, Decide, Speak, Animate, Present, Last).chain());
+    app.configure_sets(FixedUpdate, (IngestSystems::Receive, IngestSystems::Listen).chain().in_set(Ingest));
     app.configure_sets(FixedUpdate, (AnimateSystems::Layers, AnimateSystems::Compose).chain().in_set(Animate));
 }

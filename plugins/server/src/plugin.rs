@@ -10,7 +10,7 @@ use std::{
 use bevy::prelude::*;
 use crossbeam_channel::{Receiver, bounded};
 use tokio::{runtime::Handle, sync::watch};
-use visage_schedule::{Orders, Problem, RemoteCommand, ViewerDoor, VisageSystems};
+use visage_schedule::{IngestSystems, Orders, Problem, RemoteCommand, ViewerDoor, VisageSystems};
 
 use crate::{
     assets::Assets,
@@ -74,8 +74,8 @@ impl Plugin for ServerPlugin {
         app.add_systems(
             FixedUpdate,
             take_orders
-                .in_set(VisageSystems::Ingest)
-                .ambiguous_with(VisageSystems::Ingest)
+                .in_set(IngestSystems::Receive)
+                .ambiguous_with(IngestSystems::Receive)
                 .run_if(resource_exists::<Incoming>),
         )
         .add_systems(

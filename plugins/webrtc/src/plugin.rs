@@ -10,8 +10,9 @@ use bevy::prelude::*;
 use tokio::{runtime::Handle, sync::mpsc};
 use visage_core::{Frame, LatestWriter, TICK_HZ, WorkerHandle, latest_slot};
 use visage_schedule::{
-    ActiveCharacter, CharacterList, Conversation, FrameReady, Hearing, Latencies, MediaClock, MicrophoneSound, Mood,
-    Orders, Problem, RemoteEvent, Sounding, StageTimes, TickStats, Transcript, ViewerDoor, Viewers, VisageSystems,
+    ActiveCharacter, CharacterList, Conversation, FrameReady, Hearing, IngestSystems, Latencies, MediaClock,
+    MicrophoneSound, Mood, Orders, Problem, RemoteEvent, Sounding, StageTimes, TickStats, Transcript, ViewerDoor,
+    Viewers, VisageSystems,
 };
 use visage_stream::VideoSettings;
 
@@ -89,7 +90,7 @@ impl Plugin for WebRtcPlugin {
             .add_systems(
                 FixedUpdate,
                 (
-                    (observe_clock, take_orders, take_sound, take_measurements).chain().in_set(VisageSystems::Ingest),
+                    (observe_clock, take_orders, take_sound, take_measurements).chain().in_set(IngestSystems::Receive),
                     hand_to_encoder.in_set(VisageSystems::Present),
                     (tell_state, tell_lines).chain().in_set(VisageSystems::Last),
                 ),
