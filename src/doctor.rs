@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn the_verdict_counts_the_worst() {
         let (ok, warning, failed) = (Check::ok("a", ""), Check::warning("b", "", ""), Check::failed("c", "", ""));
-        assert!(verdict(&[ok.clone()]).starts_with("Everything"));
+        assert!(verdict(std::slice::from_ref(&ok)).starts_with("Everything"));
         assert!(verdict(&[ok.clone(), warning.clone()]).starts_with("Visage runs; 1"));
         assert!(verdict(&[ok, warning, failed]).starts_with("1 of"));
     }

@@ -182,6 +182,16 @@ fn the_same_text_gives_the_same_frames_and_sound() {
     assert!(other.frames[0].rgba != first.frames[0].rgba);
 }
 
+/// The middle of a frame, which Mira's face fills: in the whole frame, lips and lids are too small to count.
+fn face_in(frame: &Frame) -> Frame {
+    const SIDE: usize = 256;
+    const LEFT: usize = 128;
+    const TOP: usize = 132;
+    let rows = frame.rgba.chunks_exact(frame.width as usize * 4).skip(TOP).take(SIDE);
+    let rgba = rows.flat_map(|row| &row[LEFT * 4..(LEFT + SIDE) * 4]).copied().collect();
+    Frame { tick: frame.tick, width: SIDE as u32, height: SIDE as u32, rgba }
+}
+
 #[test]
 fn mira_looks_as_she_was_accepted() {
     let _alone = alone();
@@ -195,9 +205,9 @@ fn mira_looks_as_she_was_accepted() {
         ("blink", blink),
         ("happy", face_of(Emotion::Happy)),
     ];
-    watch("mira", 256, |stage| {
+    watch("mira", SIZE, |stage| {
         for (name, pose) in poses {
-            check_golden(folder.join(format!("mira-{name}.png")), &stage.frame_of(pose), SAME_PICTURE);
+            check_golden(folder.join(format!("mira-{name}.png")), &face_in(&stage.frame_of(pose)), SAME_PICTURE);
         }
     });
 }

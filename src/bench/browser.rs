@@ -97,7 +97,7 @@ fn collect(mut session: ResMut<Session>, mut exit: MessageWriter<AppExit>) {
 
 fn talk(session: Res<Session>, sounding: Res<Sounding>, mut say: MessageWriter<Say>) {
     // An order takes a tick to show, and twice in a row would interrupt the first.
-    if !session.seen.is_empty() && !sounding.busy && session.left % 3 == 0 {
+    if !session.seen.is_empty() && !sounding.busy && session.left.is_multiple_of(3) {
         say.write(Say { text: TEXT.into(), language: None, emotion: None });
     }
 }

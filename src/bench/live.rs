@@ -143,8 +143,8 @@ fn step(
                 let mut times: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
                 let high = percentile(&mut times, 0.95);
                 rows.push(
-                    Row::new("  stage", percentile(&mut times, 0.5), "ms")
-                        .note(format!("{stage}: median; 95 % below {high:.2} ms")),
+                    Row::new(stage, percentile(&mut times, 0.5), "ms")
+                        .note(format!("stage of the tick, median; 95 % below {high:.2} ms")),
                 );
             }
             Phase::Talk(ticks, ProcessTime::now(), *stats)
@@ -181,7 +181,7 @@ fn step(
                     bench.latencies.push(f64::from(latency));
                 }
                 // Twice in a row would interrupt the first: an order takes a tick to show.
-                if left % 3 == 0 {
+                if left.is_multiple_of(3) {
                     say.write(Say { text: TEXT.into(), language: None, emotion: None });
                 }
             }

@@ -1,6 +1,10 @@
 //! The emotions a character can show.
 
-use std::{fmt, ops::{Index, IndexMut}, str::FromStr};
+use std::{
+    fmt,
+    ops::{Index, IndexMut},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +30,7 @@ pub enum Emotion {
 
 impl Emotion {
     /// All emotions, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Neutral, Self::Happy, Self::Sad, Self::Surprised, Self::Angry, Self::Thoughtful];
+    pub const ALL: [Self; 6] = [Self::Neutral, Self::Happy, Self::Sad, Self::Surprised, Self::Angry, Self::Thoughtful];
 
     /// The name used in RON files, on the command line and in the API.
     pub const fn name(self) -> &'static str {

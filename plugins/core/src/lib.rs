@@ -38,4 +38,4 @@ pub use slot::{LatestReader, LatestSlot, LatestWriter, latest_slot};
 pub use speech::{PhonemeSpan, PhonemeTimeline, Utterance};
 pub use turn::{TurnCounter, TurnId};
 pub use viseme::{VISEMES, Viseme, VisemeWeights};
-pub use worker::{Job, StopFlag, Worker, WorkerHandle, workers_settled};
+pub use worker::{Job, StopFlag, Worker, WorkerHandle, wait_for_workers, workers_settled};

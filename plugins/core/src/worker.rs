@@ -22,7 +22,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -111,12 +111,36 @@ fn take_one(pending: &AtomicUsize) {
     let _ = pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| Some(count.saturating_sub(1)));
 }
 
+/// Threads of workers that have not ended.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Waits until the threads of all workers whose handles are gone have ended, and says whether they have. For the end of
+/// the program: a library that is torn down under a running inference may crash.
+pub fn wait_for_workers(patience: Duration) -> bool {
+    let began = Instant::now();
+    while THREADS.load(Ordering::Acquire) > 0 {
+        if began.elapsed() > patience {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    true
+}
+
 /// Nothing is pending any more once the thread has ended.
 struct Ended(Arc<AtomicUsize>);
+
+impl Ended {
+    fn new(pending: Arc<AtomicUsize>) -> Self {
+        THREADS.fetch_add(1, Ordering::AcqRel);
+        Self(pending)
+    }
+}
 
 impl Drop for Ended {
     fn drop(&mut self) {
         self.0.store(0, Ordering::Release);
+        THREADS.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -144,7 +168,7 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
         let load = Arc::new(Load { pending: pending.clone(), events: event_out.clone() });
         let weak: Weak<dyn Settles> = Arc::downgrade(&(load.clone() as Arc<dyn Settles>));
         LOADS.lock().unwrap_or_else(PoisonError::into_inner).push(weak);
-        let ended = Ended(pending);
+        let ended = Ended::new(pending);
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
             let pending = &ended.0;
             let mut worker = match make() {
@@ -229,6 +253,27 @@ mod tests {
     }
 
     const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Holds a thread until it is told to go on.
+    struct Stubborn(Receiver<()>);
+    impl Worker for Stubborn {
+        type Command = ();
+        type Event = ();
+        fn handle(&mut self, (): (), _emit: &mut dyn FnMut(()), _stop: &StopFlag) {
+            self.0.recv().expect("the test lets go before it ends");
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_program_waits_for_a_busy_worker() {
+        let (let_go, held) = bounded(1);
+        let worker = WorkerHandle::spawn("stubborn", 1, 1, || Ok::<_, std::io::Error>(Stubborn(held)));
+        assert!(worker.try_send(()).is_ok());
+        assert!(!wait_for_workers(Duration::from_millis(20)), "it is still busy");
+        let_go.send(()).expect("there is room for one");
+        drop(worker);
+        assert!(wait_for_workers(PATIENCE));
+    }
 
     #[test]
     fn events_arrive_in_order() {
