@@ -69,9 +69,19 @@ pub struct Stage {
     #[arg(long, env = "VISAGE_CHARACTERS")]
     pub characters: Option<PathBuf>,
 
-    /// Width and height of the picture in pixels.
-    #[arg(long, default_value_t = DEFAULT_SIZE, value_parser = clap::value_parser!(u32).range(64..=1080))]
+    /// Width and height of the picture in pixels, an even number.
+    #[arg(long, default_value_t = DEFAULT_SIZE, value_parser = size)]
     pub size: u32,
+}
+
+/// VP8's colours are stored for every second pixel, so an odd size could be drawn but not sent.
+fn size(text: &str) -> Result<u32, String> {
+    let size = text.parse::<u32>().map_err(|error| error.to_string())?;
+    if (64..=1080).contains(&size) && size.is_multiple_of(2) {
+        Ok(size)
+    } else {
+        Err("it must be an even number from 64 to 1080".to_owned())
+    }
 }
 
 /// `visage serve`
@@ -293,7 +303,8 @@ mod tests {
         for (line, part) in [
             (&["visage", "render", "--text", "a"][..], "--out"),
             (&["visage", "render", "--out", "a.webm"], "--text"),
-            (&["visage", "serve", "--size", "5000"], "64..=1080"),
+            (&["visage", "serve", "--size", "5000"], "from 64 to 1080"),
+            (&["visage", "serve", "--size", "513"], "even number"),
             (&["visage", "speak", "a", "--out", "a.wav", "--language", "fr"], "no language \"fr\""),
         ] {
             let error = Cli::try_parse_from(line).expect_err("wrong").to_string();

@@ -20,6 +20,10 @@ use crate::runner::Offline;
 /// Ticks that the character may take to come on stage, ten minutes' worth: whatever is loaded has been loaded by then,
 /// because a tick waits for the workers.
 const ENTRANCE: u64 = 18_000;
+/// Ticks after which a problem is taken to be why nobody is on stage. The way from a character's file to the stage takes
+/// a few ticks, because each waits for the workers; a problem that is told before may be of another kind (a voice whose
+/// model is missing).
+const COMING: u64 = 30;
 /// Ticks that the first sound may take after the order to speak.
 const SPEECH_BEGINS: u64 = 90;
 /// Ticks that are rendered before the order to speak and after the last sound, so that nothing begins or ends abruptly.
@@ -101,14 +105,14 @@ pub fn render(
 
 /// Runs ticks until the character is on stage and says which tick comes next.
 fn entrance(offline: &mut Offline<'_>, problems: &mut Problems) -> anyhow::Result<Tick> {
-    for _ in 0..ENTRANCE {
+    for waited in 0..ENTRANCE {
         let tick = offline.tick();
         problems.hear(offline.world());
         let stage = offline.world().resource::<OnStage>();
         if stage.rig.is_some() && !stage.changing {
             return Ok(tick.next());
         }
-        if stage.rig.is_none() && problems.any() {
+        if waited > COMING && stage.rig.is_none() && problems.any() {
             bail!("the character does not come on stage. {}", problems.last());
         }
         if offline.should_exit() {

@@ -12,8 +12,10 @@ use symphonia::core::{
 };
 use visage_core::{SAMPLE_RATE, resample, to_i16};
 
-/// The longest sound that is read: ten minutes.
-const LONGEST: usize = 10 * 60 * SAMPLE_RATE as usize;
+/// The longest sound that is read, seconds: ten minutes.
+const LONGEST: usize = 10 * 60;
+/// Samples a second that a file may have. A header that says anything else is damaged.
+const RATES: std::ops::RangeInclusive<u32> = 1_000..=384_000;
 
 /// A whole file as mono samples at 48 kHz.
 pub fn read(path: &Path) -> anyhow::Result<Vec<f32>> {
@@ -54,10 +56,13 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<f32>> {
             Err(error) => return Err(error).with_context(|| format!("{} is damaged", path.display())),
         };
         rate = sound.spec().rate();
+        if !RATES.contains(&rate) {
+            bail!("{} is damaged: it says that it has {rate} samples a second", path.display());
+        }
         let channels = sound.spec().channels().count().max(1);
         sound.copy_to_vec_interleaved(&mut piece);
         mono.extend(piece.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32));
-        if mono.len() > LONGEST {
+        if mono.len() > LONGEST * rate as usize {
             bail!("{} is longer than ten minutes; cut it into pieces", path.display());
         }
     }
@@ -113,6 +118,13 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         assert!(read(&folder.path().join("none.wav")).is_err());
+        write(&path, &[0.25; 960]).expect("it can be written");
+        let mut wav = std::fs::read(&path).expect("it can be read");
+        for rate in [0_u32, 1, u32::MAX] {
+            wav[24..28].copy_from_slice(&rate.to_le_bytes());
+            std::fs::write(&path, &wav).expect("it can be written");
+            read(&path).expect_err("no sound has this rate");
+        }
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub fn run(speak: &Speak) -> anyhow::Result<()> {
         .map_or_else(|| default_voice(speak.language), |(_, voice)| voice);
     let mut voices = Synthesiser::new(Store::default(), THREADS, Variation::Natural);
     let speech = synthesise(&mut voices, &speak.text, speak.language, &voice)?;
+    for notice in &speech.notices {
+        eprintln!("{notice}");
+    }
     sound::write(&speak.out, &speech.samples)?;
     let seconds = speech.samples.len() as f32 / SAMPLE_RATE as f32;
     super::print(format_args!("{}: {seconds:.1} s, {} phonemes", speak.out.display(), speech.timeline.0.len()))?;

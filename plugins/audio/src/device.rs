@@ -16,6 +16,11 @@ const RING: usize = SAMPLE_RATE as usize / 2;
 /// Silence that the loudspeaker starts with, so that a tick that comes a little late is not heard: two ticks.
 const CUSHION: usize = 2 * SAMPLES_PER_TICK;
 
+/// Parts of a second that may wait for the loudspeaker, a sixth of one or five ticks: more collects after a stall, or
+/// where the device's clock is slower than ours. It would stay for good, and the sound would come later than the picture;
+/// so silent ticks are left out until less waits.
+const LONGEST_WAIT: usize = 6;
+
 const MICROPHONE: &str = "microphone";
 const LOUDSPEAKER: &str = "loudspeaker";
 
@@ -33,6 +38,8 @@ pub struct Loudspeaker {
     ring: Producer<f32>,
     resampler: StreamResampler,
     piece: Vec<f32>,
+    /// Samples a second of the device.
+    rate: u32,
 }
 
 /// Names of the default input and output device, for `visage doctor`.
@@ -96,16 +103,26 @@ impl Loudspeaker {
         };
         let stream = stream.map_err(|error| unusable(LOUDSPEAKER, &error))?;
         stream.play().map_err(|error| unusable(LOUDSPEAKER, &error))?;
-        let resampler = StreamResampler::new(SAMPLE_RATE, config.sample_rate);
-        Ok(Self { _stream: stream, ring, resampler, piece: Vec::with_capacity(RING) })
+        let rate = config.sample_rate;
+        let resampler = StreamResampler::new(SAMPLE_RATE, rate);
+        Ok(Self { _stream: stream, ring, resampler, piece: Vec::with_capacity(RING), rate })
     }
 
-    /// Plays samples: mono, 48 kHz. Returns how many were lost because the device stands still.
+    /// Plays samples: mono, 48 kHz. Returns how many were lost because the device stands still. Silence is left out while
+    /// too much waits.
     pub fn write(&mut self, samples: &[f32]) -> usize {
+        if is_left_out(samples, RING - self.ring.slots(), self.rate) {
+            return 0;
+        }
         self.piece.clear();
         self.resampler.push(samples, &mut self.piece);
         self.piece.iter().filter(|sample| self.ring.push(**sample).is_err()).count()
     }
+}
+
+/// Whether a tick's sound is not worth its place behind `waiting` samples of a device with `rate` samples a second.
+fn is_left_out(samples: &[f32], waiting: usize, rate: u32) -> bool {
+    waiting > rate as usize / LONGEST_WAIT && samples.iter().all(|sample| *sample == 0.0)
 }
 
 fn unusable(device: &'static str, reason: &impl ToString) -> AudioError {
@@ -150,4 +167,19 @@ where
         |error| tracing::warn!("loudspeaker: {error}"),
         None,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_silence_behind_a_long_queue_is_left_out() {
+        let (silence, speech) = ([0.0; SAMPLES_PER_TICK], [0.1; SAMPLES_PER_TICK]);
+        for (samples, ticks, left_out) in
+            [(&silence, 2, false), (&silence, 5, false), (&silence, 6, true), (&speech, 6, false)]
+        {
+            assert_eq!(is_left_out(samples, ticks * SAMPLES_PER_TICK, SAMPLE_RATE), left_out, "{ticks} ticks wait");
+        }
+    }
 }

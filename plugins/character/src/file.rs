@@ -57,6 +57,18 @@ pub enum CharacterError {
     },
 }
 
+impl CharacterError {
+    /// Whether it is the file of the character `id` that is wrong.
+    pub fn is_about(&self, id: &str) -> bool {
+        match self {
+            Self::Unreadable { path, .. } | Self::Syntax { path, .. } | Self::Value { path, .. } => {
+                Path::new(path).parent().and_then(Path::file_name).is_some_and(|folder| folder == id)
+            }
+            Self::Unknown { .. } | Self::Empty { .. } => false,
+        }
+    }
+}
+
 /// A voice in one language.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,7 +117,7 @@ pub struct Speech {
 pub struct EmotionFace {
     /// Weights of blendshapes, 0..=1.
     pub shapes: BTreeMap<Blendshape, f32>,
-    /// The head.
+    /// The head: angles in radians and movement, each -1..=1.
     pub head: HeadPose,
 }
 
@@ -225,6 +237,10 @@ impl CharacterFile {
             if let Some((shape, weight)) = face.shapes.iter().find(|(_, weight)| !(0.0..=1.0).contains(*weight)) {
                 return Err(format!("emotions: {emotion}: {shape:?} is {weight}, it must be from 0 to 1"));
             }
+            let HeadPose { yaw, pitch, roll, translation: [x, y, z] } = face.head;
+            if let Some(value) = [yaw, pitch, roll, x, y, z].into_iter().find(|value| !(-1.0..=1.0).contains(value)) {
+                return Err(format!("emotions: {emotion}: head has {value}, it must be from -1 to 1"));
+            }
         }
         if !(0.0..=1.0).contains(&self.idle.liveliness) {
             return Err(format!("idle: liveliness is {}, it must be from 0 to 1", self.idle.liveliness));
@@ -308,6 +324,9 @@ mod tests {
             ("(name: \"A\", portrait: \"../b.png\", voices: {en: (model: \"x\")})", "name of a file"),
             ("(name: \"A\", schema_version: 7, voices: {en: (model: \"x\")})", "version 1"),
             ("(name: \"A\", voices: {en: (model: \"x\")}, emotions: {happy: (shapes: {jawOpen: 2.0})})", "from 0 to 1"),
+            ("(name: \"A\", voices: {en: (model: \"x\")}, emotions: {sad: (head: (yaw: NaN))})", "head has NaN"),
+            ("(name: \"A\", voices: {en: (model: \"x\")}, emotions: {sad: (head: (pitch: 9.0))})", "from -1 to 1"),
+            ("(name: \"A\", voices: {en: (model: \"x\", speed: NaN)})", "speed is NaN"),
             ("(name: \"A\", voices: {en: (model: \"x\")}, idle: (liveliness: 2.0))", "liveliness"),
         ];
         for (text, part) in cases {

@@ -112,6 +112,7 @@ mod tests {
         let library = Library::read(folder.path()).expect("one is good");
         assert_eq!(library.summaries().len(), 1);
         assert_eq!(library.broken.len(), 1);
+        assert!(library.broken[0].is_about("bad") && !library.broken[0].is_about("a"));
         assert_eq!(library.default_entry().map(|entry| entry.id.as_str()), Some("ada"));
         let missing = library.get("bob").expect_err("unknown").to_string();
         assert!(missing.contains("bob") && missing.contains("ada"), "{missing}");

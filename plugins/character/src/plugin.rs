@@ -73,7 +73,7 @@ fn activate(
         }
         Err(error) => {
             // A file that cannot be read says more than "unknown".
-            let broken = library.broken.iter().map(ToString::to_string).find(|text| text.contains(&order.id));
+            let broken = library.broken.iter().find(|error| error.is_about(&order.id)).map(ToString::to_string);
             problems.write(Problem { text: broken.unwrap_or_else(|| error.to_string()) });
         }
     }

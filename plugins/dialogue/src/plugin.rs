@@ -17,10 +17,6 @@ use crate::{
     turns::{Input, Output, Turns, Voice},
 };
 
-/// How strongly the face shows the emotion of an answer, 0..=1.
-const ANSWER_STRENGTH: f32 = 0.8;
-/// How strongly it returns to the emotion from before, 0..=1.
-const BASELINE_STRENGTH: f32 = 1.0;
 /// What a character is called before one is on stage.
 const NOBODY: &str = "Visage";
 
@@ -120,8 +116,7 @@ fn converse(
             Output::Stop => {
                 ears.stops.write(StopSpeaking);
             }
-            Output::Emotion(emotion) => {
-                let strength = if emotion == default() { BASELINE_STRENGTH } else { ANSWER_STRENGTH };
+            Output::Emotion(emotion, strength) => {
                 ears.emotions.write(SetEmotion { emotion, strength });
             }
             Output::Speak { turn, text, language, emotion } => {
@@ -140,7 +135,8 @@ impl Ears<'_, '_> {
     /// What has happened since the last tick: stops first, because stopping and then speaking is what a person means.
     fn inputs(&mut self, last: &mut Option<Language>, own: Language) -> Vec<Input> {
         let mut inputs: Vec<Input> = self.stops_read.read(&self.stops).map(|_| Input::Stop).collect();
-        inputs.extend(self.emotions_read.read(&self.emotions).map(|order| Input::Emotion(order.emotion)));
+        inputs
+            .extend(self.emotions_read.read(&self.emotions).map(|order| Input::Emotion(order.emotion, order.strength)));
         inputs.extend(self.voice.read().map(|activity| Input::Voice(activity.speaking)));
         inputs.extend(self.say.read().map(|Say { text, language, emotion }| Input::Say {
             text: text.clone(),

@@ -12,6 +12,8 @@ const PATIENCE: u64 = 10 * TICK_HZ as u64;
 const TAKE_UP: u64 = 30;
 /// Ticks that a person may be silent without final words before nobody is listened to any more.
 const LISTEN_ON: u64 = 3 * TICK_HZ as u64;
+/// How strongly the face shows the emotion of an answer, 0..=1.
+const ANSWER_STRENGTH: f32 = 0.8;
 /// Ticks that an emotion stays on the face after what was said with it.
 const EMOTION_STAYS: u64 = 36;
 /// Ticks after the character's last sound in which its words may still come back from the microphone.
@@ -53,8 +55,8 @@ pub enum Input {
     Voice(bool),
     /// A person wants silence.
     Stop,
-    /// A person has set the emotion.
-    Emotion(Emotion),
+    /// A person has set the emotion, and how much of it, 0..=1.
+    Emotion(Emotion, f32),
 }
 
 /// What is to be done.
@@ -84,8 +86,8 @@ pub enum Output {
         /// Whether it stays.
         is_final: bool,
     },
-    /// Show an emotion.
-    Emotion(Emotion),
+    /// Show an emotion, and how much of it, 0..=1.
+    Emotion(Emotion, f32),
 }
 
 /// What sounds now.
@@ -112,8 +114,8 @@ pub struct Turns {
     /// What the character said last, and when it last sounded.
     said: String,
     last_sound: Option<Tick>,
-    /// The emotion that a person has set.
-    baseline: Emotion,
+    /// The emotion that a person has set, and how much of it.
+    baseline: (Emotion, f32),
     /// Whether the face shows the emotion of an answer.
     borrowed: bool,
 }
@@ -121,7 +123,7 @@ pub struct Turns {
 impl Turns {
     /// Nobody has said anything. A person must speak for `barge_in_ticks` before the character falls silent.
     pub fn new(barge_in_ticks: u64) -> Self {
-        Self { barge_in_ticks, ..Self::default() }
+        Self { barge_in_ticks, baseline: (Emotion::default(), 1.0), ..Self::default() }
     }
 
     /// Where the conversation is.
@@ -195,8 +197,8 @@ impl Turns {
                     self.enter(tick, Conversation::Idle);
                 }
             }
-            Input::Emotion(emotion) => {
-                self.baseline = emotion;
+            Input::Emotion(emotion, strength) => {
+                self.baseline = (emotion, strength);
                 self.borrowed = false;
             }
         }
@@ -230,7 +232,8 @@ impl Turns {
         let over = matches!(self.state, Conversation::Idle | Conversation::Listening);
         if self.borrowed && over && tick.0 - self.since.0 >= EMOTION_STAYS {
             self.borrowed = false;
-            out.push(Output::Emotion(self.baseline));
+            let (emotion, strength) = self.baseline;
+            out.push(Output::Emotion(emotion, strength));
         }
     }
 
@@ -245,7 +248,7 @@ impl Turns {
         let reply = answer(text, language);
         if let Some(emotion) = reply.emotion {
             // The face answers before the voice does.
-            out.push(Output::Emotion(emotion));
+            out.push(Output::Emotion(emotion, ANSWER_STRENGTH));
         }
         self.speak(tick, reply.text, language, reply.emotion, out);
     }

@@ -254,6 +254,9 @@ impl Ear {
                 utterance.latest = Some((running.covers, text, understood.language));
                 utterance.next_partial = running.covers + PARTIAL_EVERY;
                 self.show(shown, understood.language);
+                // The voice may have gone on while this run was made: its words are settled now, before another run
+                // begins whose place in the window would then be wrong.
+                self.go_on();
             }
             Kind::Settle => self.settle(running.covers, &text),
         }

@@ -10,6 +10,10 @@ use crate::{
 
 /// The head is taken out with this margin, as a share of the face's width, so that no rim of hair stays behind.
 const MARGIN: f32 = 0.035;
+/// The same below the chin: bare skin has no rim, and a margin there would take a step out of the neck's outline.
+const NECK_MARGIN: f32 = 0.006;
+/// Where the neck begins, in heights of the face below its middle.
+const NECK: f32 = -0.46;
 /// Matte values (of 255) that belong to the head when it is taken out.
 const HEAD: u8 = 6;
 /// Where the ramp down the neck is below this, the background keeps the portrait: the matte fades there, and what shines
@@ -50,21 +54,21 @@ pub(crate) fn without_head(picture: &Picture, matte: &[u8], frame: &FaceFrame) -
 
 /// Which pixels are taken out.
 fn hole(side: usize, matte: &[u8], frame: &FaceFrame) -> Vec<bool> {
-    let margin = (frame.width * MARGIN).ceil() as usize;
+    let at_face = |at: usize| frame.coordinates((at % side) as f32 + 0.5, (at / side) as f32 + 0.5);
     let moves: Vec<bool> = (0..side * side)
         .map(|at| {
-            let (u, v) = frame.coordinates((at % side) as f32 + 0.5, (at / side) as f32 + 0.5);
+            let (u, v) = at_face(at);
             neck_ramp(u, v) >= KEPT_BELOW_RAMP
         })
         .collect();
     let head: Vec<bool> = matte.iter().zip(&moves).map(|(&matte, &moves)| matte > HEAD && moves).collect();
-    // Wider by the margin: first along rows, then along columns.
-    let rows = widened(side, &head, margin, 1, side);
-    let mut hole = widened(side, &rows, margin, side, 1);
-    for (hole, moves) in hole.iter_mut().zip(moves) {
-        *hole &= moves;
-    }
-    hole
+    // First along rows, then along columns.
+    let wider_by = |share: f32| {
+        let margin = (frame.width * share).ceil() as usize;
+        widened(side, &widened(side, &head, margin, 1, side), margin, side, 1)
+    };
+    let (wide, narrow) = (wider_by(MARGIN), wider_by(NECK_MARGIN));
+    (0..side * side).map(|at| moves[at] && if at_face(at).1 < NECK { narrow[at] } else { wide[at] }).collect()
 }
 
 /// `step` leads along a line, `line_step` to the next line.

@@ -47,12 +47,13 @@ pub struct Panel {
     text: String,
     strength: f32,
     listening: bool,
-    dismissed: Option<String>,
+    /// Whether the problem was read and put away.
+    dismissed: bool,
 }
 
 impl Default for Panel {
     fn default() -> Self {
-        Self { text: String::new(), strength: 1.0, listening: false, dismissed: None }
+        Self { text: String::new(), strength: 1.0, listening: false, dismissed: false }
     }
 }
 
@@ -120,7 +121,8 @@ impl Panel {
             if ready && (ask.clicked() || enter) {
                 orders.push(RemoteCommand::Chat { text: self.take_text() });
             }
-            if ui.add_enabled(view.conversation == "speaking", Button::new("Stop")).clicked() {
+            let talks = ["thinking", "speaking"].contains(&view.conversation);
+            if ui.add_enabled(talks, Button::new("Stop")).clicked() {
                 orders.push(RemoteCommand::Stop);
             }
             let label = if self.listening { "Microphone on" } else { "Microphone off" };
@@ -130,16 +132,21 @@ impl Panel {
         });
     }
 
+    /// A problem has come, perhaps the same as before: it is shown, whatever was put away.
+    pub(crate) fn problem_came(&mut self) {
+        self.dismissed = false;
+    }
+
     fn take_text(&mut self) -> String {
         std::mem::take(&mut self.text).trim().to_owned()
     }
 
     fn problem(&mut self, ui: &mut Ui, view: &View) {
-        let Some(problem) = view.problem.filter(|problem| self.dismissed.as_deref() != Some(*problem)) else { return };
+        let Some(problem) = view.problem.filter(|_| !self.dismissed) else { return };
         ui.horizontal_wrapped(|ui| {
             ui.colored_label(ui.visuals().error_fg_color, problem);
             if ui.small_button("OK").clicked() {
-                self.dismissed = Some(problem.to_owned());
+                self.dismissed = true;
             }
         });
         ui.separator();

@@ -65,6 +65,7 @@ fn remember(mut transcript: MessageReader<Transcript>, mut problems: MessageRead
     shown.lines.drain(..surplus);
     if let Some(problem) = problems.read().last() {
         shown.problem = Some(problem.text.clone());
+        shown.panel.problem_came();
     }
 }
 

@@ -130,10 +130,15 @@ impl Hub {
         self.keyframe.swap(false, Ordering::Relaxed)
     }
 
-    /// Hands an order to the tick. The error is a sentence for the viewer.
+    /// Hands an order to the tick. The error is a sentence for the viewer. A viewer who mutes the own microphone does not
+    /// mute that of another who has the word.
     pub(crate) fn order(&self, viewer: ViewerId, order: RemoteCommand) -> Result<(), String> {
-        if order == (RemoteCommand::Listen { on: true }) {
-            self.speaker.store(viewer, Ordering::Relaxed);
+        match order {
+            RemoteCommand::Listen { on: true } => self.speaker.store(viewer, Ordering::Relaxed),
+            RemoteCommand::Listen { on: false } if ![0, viewer].contains(&self.speaker.load(Ordering::Relaxed)) => {
+                return Ok(());
+            }
+            _ => {}
         }
         self.orders.try_send(order).map_err(|error| match error {
             TrySendError::Full(_) => "Too many orders are waiting; this one was left out.".into(),
@@ -257,6 +262,17 @@ mod tests {
         hub.hear(first.viewer, vec![5.0]);
         assert_eq!(ends.microphone.try_iter().flatten().collect::<Vec<_>>(), [1.0, 4.0, 5.0]);
         assert_eq!(ends.orders.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn muting_does_not_mute_the_one_who_has_the_word() {
+        let (hub, ends) = Hub::new(2);
+        let (first, second) = (hub.sit().expect("free"), hub.sit().expect("free"));
+        let (on, off) = (RemoteCommand::Listen { on: true }, RemoteCommand::Listen { on: false });
+        for (viewer, order) in [(&first, &on), (&second, &on), (&first, &off), (&second, &off)] {
+            hub.order(viewer.viewer, order.clone()).expect("room");
+        }
+        assert_eq!(ends.orders.try_iter().collect::<Vec<_>>(), [on.clone(), on, off]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use serde_json::Value;
 const VERSION: u32 = 1;
 /// The longest text that is read.
 const MAX_TEXT: usize = 65_536;
+/// How long a viewer may take to make an offer: one who makes none would keep another from the seat.
+const OFFER_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a connection may take from the offer on.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(15);
 /// How long a broken connection may take to come back.
@@ -144,7 +146,7 @@ enum State {
     Ended,
 }
 
-/// One viewer's signalling. `now` is a duration since any one moment.
+/// One viewer's signalling. `now` is a duration since it began.
 #[derive(Debug)]
 pub(crate) struct Signalling {
     state: State,
@@ -159,9 +161,10 @@ impl Signalling {
     /// When [`Input::Deadline`] is due.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         match self.state {
+            State::Waiting => Some(OFFER_PATIENCE),
             State::Connecting { since } => Some(since + CONNECT_PATIENCE),
             State::Interrupted { since } => Some(since + BREAK_PATIENCE),
-            State::Waiting | State::Connected | State::Ended => None,
+            State::Connected | State::Ended => None,
         }
     }
 
@@ -226,6 +229,7 @@ impl Signalling {
 
     fn lost(&mut self) -> Vec<Action> {
         let why = match self.state {
+            State::Waiting => "No offer came from this browser.",
             State::Connecting { .. } => "No network path between this browser and the server was found.",
             _ => "The connection to the server was lost.",
         };
@@ -362,7 +366,8 @@ mod tests {
 
     #[test]
     fn patience_ends() {
-        check_deadline(vec![], None);
+        check_deadline(vec![], Some(30));
+        check_deadline(vec![Input::Text("not JSON")], Some(30));
         check_deadline(vec![Input::Text(OFFER)], Some(15));
         check_deadline(vec![Input::Text(OFFER), Input::Link(Link::Up)], None);
         check_deadline(vec![Input::Text(OFFER), Input::Link(Link::Up), Input::Link(Link::Interrupted)], Some(12));

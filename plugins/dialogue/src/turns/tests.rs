@@ -33,7 +33,7 @@ fn brief(output: &Output) -> String {
                 if *is_final { "" } else { " …" }
             )
         }
-        Output::Emotion(emotion) => format!("emotion {emotion}"),
+        Output::Emotion(emotion, strength) => format!("emotion {emotion} {strength}"),
     }
 }
 
@@ -101,17 +101,17 @@ fn a_person_is_answered() {
         &[
             (9, "user: how …"),
             (25, "user: how are you"),
-            (25, "emotion happy"),
+            (25, "emotion happy 0.8"),
             (25, "avatar: re how are you"),
             (25, "speak 1 re how are you"),
-            (96, "emotion neutral"),
+            (96, "emotion neutral 1"),
         ],
         Conversation::Idle,
     );
     check(
         "written",
         vec![(1, In(Input::Wrote { text: "hi".into(), language: English })), (2, Busy(true))],
-        &[(1, "user: hi"), (1, "emotion happy"), (1, "avatar: re hi"), (1, "speak 1 re hi")],
+        &[(1, "user: hi"), (1, "emotion happy 0.8"), (1, "avatar: re hi"), (1, "speak 1 re hi")],
         Conversation::Thinking,
     );
     check(
@@ -158,11 +158,11 @@ fn a_person_interrupts() {
         ],
         &[
             (25, "user: I would"),
-            (25, "emotion happy"),
+            (25, "emotion happy 0.8"),
             (25, "avatar: re I would"),
             (25, "speak 1 re I would"),
             (31, "stop"),
-            (67, "emotion neutral"),
+            (67, "emotion neutral 1"),
         ],
         Conversation::Listening,
     );
@@ -206,7 +206,7 @@ fn the_characters_own_words_are_not_answered() {
             (1, "avatar: The weather is nice today."),
             (1, "speak 1 The weather is nice today."),
             (30, "user: what time is it"),
-            (30, "emotion happy"),
+            (30, "emotion happy 0.8"),
             (30, "avatar: re what time is it"),
             (30, "speak 2 re what time is it"),
         ],
@@ -219,13 +219,19 @@ fn an_emotion_that_a_person_set_comes_back() {
     check(
         "sad before, sad after",
         vec![
-            (1, In(Input::Emotion(Emotion::Sad))),
+            (1, In(Input::Emotion(Emotion::Sad, 0.3))),
             (2, In(Input::Wrote { text: "hi".into(), language: English })),
             (3, Busy(true)),
             (5, Sounds),
             (20, Busy(false)),
         ],
-        &[(2, "user: hi"), (2, "emotion happy"), (2, "avatar: re hi"), (2, "speak 1 re hi"), (56, "emotion sad")],
+        &[
+            (2, "user: hi"),
+            (2, "emotion happy 0.8"),
+            (2, "avatar: re hi"),
+            (2, "speak 1 re hi"),
+            (56, "emotion sad 0.3"),
+        ],
         Conversation::Idle,
     );
 }
