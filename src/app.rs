@@ -44,7 +44,8 @@ pub struct VisagePlugins {
     pub size: u32,
     /// Whether frames are brought back from the graphics device.
     pub capture: bool,
-    /// Whether time is made rather than kept: a tick waits for its speech, and the same input gives the same output.
+    /// Whether time is made rather than kept: a tick waits for its speech, and the same input gives the same output. Nobody
+    /// is listened to, so the model that would do so is not loaded.
     pub offline: bool,
 }
 
@@ -63,7 +64,7 @@ impl VisagePlugins {
 
 impl PluginGroup for VisagePlugins {
     fn build(self) -> PluginGroupBuilder {
-        PluginGroupBuilder::start::<Self>()
+        let plugins = PluginGroupBuilder::start::<Self>()
             .add(SchedulePlugin)
             .add(PortraitPlugin::default())
             .add(HearingPlugin::default())
@@ -72,7 +73,8 @@ impl PluginGroup for VisagePlugins {
             .add(VoicePlugin { wait_for_speech: self.offline, ..VoicePlugin::default() })
             .add(LipsyncPlugin::default())
             .add(EmotionPlugin::default())
-            .add(StagePlugin { size: self.size, capture: self.capture, ..StagePlugin::default() })
+            .add(StagePlugin { size: self.size, capture: self.capture, ..StagePlugin::default() });
+        if self.offline { plugins.disable::<HearingPlugin>() } else { plugins }
     }
 }
 

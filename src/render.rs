@@ -91,7 +91,8 @@ pub fn render(
         silent = if spoke && !busy { silent + 1 } else { 0 };
         ticks += 1;
         if !spoke && ticks > LEAD + SPEECH_BEGINS {
-            bail!("nothing was said. {}", problems.last());
+            let why = if problems.any() { problems.last() } else { "The text has no words that can be spoken." };
+            bail!("nothing was said. {why}");
         }
         if offline.should_exit() {
             bail!("interrupted");
@@ -100,6 +101,8 @@ pub fn render(
     // The frame of the last tick comes in the next one, which is not part of the take.
     offline.tick();
     take.expected_until(ticks, offline.world(), sinks)?;
+    // It was rendered all the same, perhaps with another voice.
+    problems.heard.iter().for_each(|problem| tracing::warn!("{problem}"));
     Ok(ticks)
 }
 
@@ -346,11 +349,11 @@ mod tests {
         app
     }
 
-    fn take(text: &str) -> (anyhow::Result<u64>, Given) {
+    fn take(mut app: App, text: &str) -> (anyhow::Result<u64>, Given) {
         let given = Arc::new(Mutex::new(Given::default()));
         let script = Script { speech: Speech::Text(text.into(), None), emotion: None };
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(Memory(given.clone()))];
-        let ticks = render(&mut humming(), &script, &mut sinks, |_| ());
+        let ticks = render(&mut app, &script, &mut sinks, |_| ());
         for sink in sinks {
             sink.finish().expect("memory does not fail");
         }
@@ -360,7 +363,7 @@ mod tests {
 
     #[test]
     fn every_frame_and_block_arrives_and_the_same_text_gives_the_same_ones() {
-        let (ticks, first) = take("Hello");
+        let (ticks, first) = take(humming(), "Hello");
         // Five letters of two ticks each.
         let ticks = ticks.expect("it speaks");
         assert_eq!(ticks, LEAD + 10 + TAIL);
@@ -368,8 +371,23 @@ mod tests {
         let sounds = |index: usize| first.sounds[index].samples.iter().any(|sample| sample.abs() > 0.1);
         assert_eq!((0..ticks as usize).filter(|&index| sounds(index)).count(), 10);
         assert_ne!(first.frames[0], first.frames[LEAD as usize + 4], "the mouth moves with the sound");
-        let (_, second) = take("Hello");
+        let (_, second) = take(humming(), "Hello");
         assert!(first == second, "the same text gives the same frames and sounds");
+    }
+
+    /// A missing voice is told at the start, long before the character is on stage; another voice speaks.
+    #[test]
+    fn only_a_problem_that_keeps_the_stage_empty_ends_the_rendering() {
+        let problem = || Problem { text: "Something is missing.".into() };
+        let mut app = humming();
+        app.world_mut().write_message(problem());
+        assert_eq!(take(app, "Hi").0.expect("it speaks all the same"), LEAD + 4 + TAIL);
+
+        let mut app = humming();
+        app.world_mut().remove_resource::<ActiveCharacter>();
+        app.world_mut().write_message(problem());
+        let error = take(app, "Hi").0.expect_err("nobody comes").to_string();
+        assert!(error.ends_with("Something is missing."), "{error}");
     }
 
     #[test]

@@ -41,7 +41,7 @@ const LUCK: f32 = 0.75;
 const FIFTH: isize = 6;
 
 /// Opening of a lid at rest that is left when it is closed, as the mesh has it: lashes and crease @
-const CLOSED_LID: f32 = 0.5;
+const CLOSED_LID: f32 = 0.45;
 /// Lids of a face at rest are open at least this far, over the width of the eye.
 const OPEN_LID: f32 = 0.3;
 

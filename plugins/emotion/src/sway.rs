@@ -1,8 +1,8 @@
 //! The head at rest: slow sway, breath, and small nods on the stresses of speech.
 
-use std::f32::consts::TAU;
+use std::f64::consts::TAU;
 
-use visage_core::{HeadPose, TICK_SECONDS};
+use visage_core::{HeadPose, TICK_HZ, TICK_SECONDS};
 
 /// Breaths in a second: 15 a minute.
 const BREATH_HZ: f32 = 0.25;
@@ -18,11 +18,16 @@ struct Drift {
 }
 
 impl Drift {
-    fn at(&self, seconds: f32) -> f32 {
+    fn at(&self, seconds: f64) -> f32 {
         let [a, b, c] = self.hertz;
-        let wave = |hertz: f32, phase: f32| (TAU * (hertz * seconds) + phase + self.phase).sin();
+        let wave = |hertz: f32, phase: f32| (angle(hertz, seconds) + phase + self.phase).sin();
         self.radius * (0.55 * wave(a, 0.0) + 0.3 * wave(b, 1.3) + 0.15 * wave(c, 4.1))
     }
+}
+
+/// How far a wave has come in its period, radians. In double precision, because a program may run for weeks.
+fn angle(hertz: f32, seconds: f64) -> f32 {
+    ((f64::from(hertz) * seconds).fract() * TAU) as f32
 }
 
 const YAW: Drift = Drift { radius: 0.055, hertz: [0.071, 0.173, 0.419], phase: 0.0 };
@@ -39,10 +44,10 @@ pub struct Sway {
 impl Sway {
     /// One tick. `loudness` is the root mean square of the tick's sound.
     pub fn step(&mut self, loudness: f32) -> HeadPose {
-        let seconds = (self.ticks as f64 * f64::from(TICK_SECONDS)) as f32;
+        let seconds = self.ticks as f64 / f64::from(TICK_HZ);
         self.ticks += 1;
         self.nod += ((loudness * 3.0).min(1.0) - self.nod) * (1.0 - (-TICK_SECONDS / NOD_SECONDS).exp());
-        let breath = (TAU * BREATH_HZ * seconds).sin();
+        let breath = angle(BREATH_HZ, seconds).sin();
         HeadPose {
             yaw: YAW.at(seconds),
             pitch: PITCH.at(seconds) - 0.035 * self.nod + 0.004 * breath,

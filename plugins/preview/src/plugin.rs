@@ -38,6 +38,7 @@ impl Plugin for PreviewPlugin {
             .add_systems(Startup, add_camera)
             .add_systems(FixedUpdate, give_orders.in_set(IngestSystems::Receive))
             .add_systems(FixedUpdate, remember.in_set(VisageSystems::Last))
+            .add_systems(Update, count_late)
             .add_systems(EguiPrimaryContextPass, draw);
     }
 }
@@ -45,6 +46,14 @@ impl Plugin for PreviewPlugin {
 /// egui needs a camera that draws to the window.
 fn add_camera(mut commands: Commands) {
     commands.spawn((Camera2d, Name::new("window")));
+}
+
+/// Nobody paces the ticks of a window: when drawing takes longer than a tick, several run at once, and all but one of
+/// them are late.
+fn count_late(mut stats: ResMut<TickStats>, mut before: Local<Option<u64>>) {
+    let ran = stats.ran - before.unwrap_or(stats.ran);
+    *before = Some(stats.ran);
+    stats.late += ran.saturating_sub(1);
 }
 
 fn give_orders(mut shown: ResMut<Shown>, mut orders: Orders) {
@@ -112,4 +121,20 @@ fn draw(
         ui.centered_and_justified(|ui| ui.image((texture, Vec2::splat(side))));
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_that_run_together_are_late_but_for_one() {
+        let mut app = App::new();
+        app.init_resource::<TickStats>().add_systems(Update, count_late);
+        for (ran, late) in [(1, 0), (2, 0), (2, 0), (5, 2), (6, 2)] {
+            app.world_mut().resource_mut::<TickStats>().ran = ran;
+            app.update();
+            assert_eq!(app.world().resource::<TickStats>().late, late, "after {ran} ticks");
+        }
+    }
 }
