@@ -75,4 +75,13 @@ mod tests {
             before = now;
         }
     }
+
+    #[test]
+    fn the_head_moves_as_smoothly_after_a_month() {
+        let mut sway = Sway { ticks: 30 * 24 * 3_600 * u64::from(TICK_HZ), ..Sway::default() };
+        let yaws: Vec<f32> = (0..900).map(|_| sway.step(0.0).yaw).collect();
+        let steps: Vec<f32> = yaws.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
+        assert!(steps.iter().all(|step| *step < 0.01), "a jerk");
+        assert!(steps.iter().filter(|step| **step == 0.0).count() < 9, "it stands still");
+    }
 }
