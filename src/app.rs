@@ -7,7 +7,7 @@ use bevy::{
     prelude::*,
     render::{RenderPlugin, settings::RenderCreation},
 };
-use visage_character::CharacterPlugin;
+use visage_character::{CharacterError, CharacterPlugin, Library};
 use visage_dialogue::DialoguePlugin;
 use visage_emotion::EmotionPlugin;
 use visage_hearing::HearingPlugin;
@@ -51,14 +51,16 @@ pub struct VisagePlugins {
 
 impl VisagePlugins {
     /// The plugins for what the command line asks for.
-    pub fn new(stage: &cli::Stage) -> Self {
-        Self {
-            characters: characters_folder(stage.characters.clone()),
-            character: stage.character.clone(),
-            size: stage.size,
-            capture: true,
-            offline: false,
+    ///
+    /// # Errors
+    /// There is no such character.
+    pub fn new(stage: &cli::Stage) -> Result<Self, CharacterError> {
+        let characters = characters_folder(stage.characters.clone());
+        let library = Library::read(&characters)?;
+        if let Some(id) = &stage.character {
+            library.get(id)?;
         }
+        Ok(Self { characters, character: stage.character.clone(), size: stage.size, capture: true, offline: false })
     }
 }
 
@@ -67,7 +69,7 @@ impl PluginGroup for VisagePlugins {
         let plugins = PluginGroupBuilder::start::<Self>()
             .add(SchedulePlugin)
             .add(PortraitPlugin::default())
-            .add(HearingPlugin::default())
+            .add(HearingPlugin { on: false, ..HearingPlugin::default() })
             .add(CharacterPlugin { folder: self.characters, first: self.character })
             .add(DialoguePlugin::default())
             .add(VoicePlugin { wait_for_speech: self.offline, ..VoicePlugin::default() })

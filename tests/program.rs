@@ -139,6 +139,7 @@ fn bad_input_is_refused_in_words() {
         (vec!["transcribe", text(&noise)], "not a sound file"),
         (vec!["transcribe", "/nowhere.wav"], "/nowhere.wav"),
         (vec!["models", "fetch", "nothing"], "nothing"),
+        (vec!["serve", "--listen", "127.0.0.1:0", "--character", "nobody"], "mira, theo"),
         (
             vec!["render", "--character", "nobody", "--text", "a", "--out", text(&folder.path().join("a.webm"))],
             "nobody",

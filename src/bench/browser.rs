@@ -57,7 +57,7 @@ pub fn measure(stage: &Stage, seconds: u32) -> Vec<Row> {
 
 fn readings(stage: &Stage, seconds: u32) -> anyhow::Result<Vec<Reading>> {
     let serve = Serve { stage: stage.clone(), listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), web: None };
-    let mut service = Service::open(&serve, VisagePlugins::new(stage))?;
+    let mut service = Service::open(&serve, VisagePlugins::new(stage)?)?;
     let browser = Browser::start(&format!("http://{}/#report", service.address))?;
     let (app, readings) = (&mut service.app, browser.readings.clone());
     let ticks = u64::from(seconds + SETTLING as u32) * u64::from(TICK_HZ);

@@ -32,7 +32,7 @@ pub const TEXT: &str = "This is a measurement. I talk for a while, so that the m
 /// There is nothing to draw with.
 pub fn measure(stage: &Stage, seconds: u32) -> anyhow::Result<Vec<Row>> {
     let began = Instant::now();
-    let mut app = headless(Adapter::Best, VisagePlugins::new(stage))?;
+    let mut app = headless(Adapter::Best, VisagePlugins::new(stage)?)?;
     let results = Arc::new(Mutex::new(Vec::new()));
     let encoder = Encoder::start();
     app.insert_resource(Bench {

@@ -13,7 +13,7 @@ use crate::{
 pub fn run(stage: &Stage) -> anyhow::Result<()> {
     models::fetch_missing();
     // The window shows the stage's picture as it is; nothing needs to come back from the graphics device.
-    let mut app = windowed(VisagePlugins { capture: false, ..VisagePlugins::new(stage) })?;
+    let mut app = windowed(VisagePlugins { capture: false, ..VisagePlugins::new(stage)? })?;
     app.add_plugins((AudioPlugin::default(), PreviewPlugin));
     match app.run() {
         AppExit::Success => Ok(()),

@@ -29,7 +29,7 @@ pub fn run(asked: &Render) -> anyhow::Result<()> {
         sinks.push(Box::new(FramesFolder::create(folder)?));
     }
     // The software driver gives the same pictures everywhere.
-    let plugins = VisagePlugins { offline: true, ..VisagePlugins::new(&asked.stage) };
+    let plugins = VisagePlugins { offline: true, ..VisagePlugins::new(&asked.stage)? };
     let mut app = headless(Adapter::Software, plugins)?;
     let bar = ProgressBar::new_spinner().with_style(
         ProgressStyle::with_template("{spinner} {pos} frames ({per_sec})").expect("the template is a constant"),

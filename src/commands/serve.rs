@@ -25,7 +25,7 @@ pub fn run(serve: &Serve) -> anyhow::Result<()> {
     // First the port: if it is taken, nothing needs to be fetched.
     ServerPlugin::bind(serve.listen)?;
     models::fetch_missing();
-    let mut service = Service::open(serve, VisagePlugins::new(&serve.stage))?;
+    let mut service = Service::open(serve, VisagePlugins::new(&serve.stage)?)?;
     println!("Visage is ready: open http://{} in a browser. Ctrl-C ends it.", service.address);
     runner::run(&mut service.app);
     service.close();
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_order_of_the_whole_tick_is_settled() {
         let stage = Stage { character: None, characters: None, size: DEFAULT_SIZE };
-        let plugins = VisagePlugins::new(&stage);
+        let plugins = VisagePlugins::new(&stage).expect("the shipped characters are in order");
         let serve = Serve { stage, listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), web: None };
         let service = Service::open(&serve, plugins).expect("a free port and a graphics driver");
         let mut stepper = Stepper::of(service.app);

@@ -103,7 +103,7 @@ pub struct Intent {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Speech {
-    /// Said to a person who says hello.
+    /// The answer to the first "hello"; after that the intents answer.
     pub greeting: String,
     /// What it knows to answer, in order of precedence.
     pub intents: Vec<Intent>,

@@ -1,8 +1,8 @@
 //! The built-in responder: what a character answers without any service. A pure function of what was said, who the
 //! character is, what it remembers, the time, and a seeded source of chance.
 //!
-//! In this order: the name that a person gives or asks for; time, date and sums; what the character's author wrote; what
-//! every character knows; an honest "I do not know".
+//! In this order: the name that a person gives or asks for; time, date and sums; the first greeting; what the character's
+//! author wrote; what every character knows; an honest "I do not know".
 
 use std::collections::VecDeque;
 
@@ -28,6 +28,8 @@ const REMEMBERED: usize = 6;
 pub struct Memory {
     /// What the person is called.
     pub person: Option<String>,
+    /// The character that has greeted the person.
+    greeted_by: Option<String>,
     recent: VecDeque<String>,
 }
 
@@ -70,8 +72,15 @@ pub fn reply(
     if let Some(text) = skills::answer(text, language, now) {
         return choice.among(&[text], None);
     }
+    let rest = without_greeting(&words, who.name, language);
+    let only_greets = rest.trim().is_empty() && !words.trim().is_empty();
+    let greeting = written.map(|personality| personality.greeting.clone()).filter(|greeting| !greeting.is_empty());
+    if let Some(greeting) = greeting.filter(|_| only_greets && choice.memory.greeted_by.as_deref() != Some(who.name)) {
+        choice.memory.greeted_by = Some(who.name.to_owned());
+        return choice.among(&[greeting], Some(Emotion::Happy));
+    }
     // "Hello Mira, tell me a joke": the greeting is not what matters.
-    for words in [without_greeting(&words, who.name, language), words] {
+    for words in [rest, words] {
         for personality in written.into_iter().chain([&built_in]) {
             if let Some(intent) = personality.intents.iter().find(|intent| means(&words, intent)) {
                 return choice.among(&intent.replies, intent.emotion);

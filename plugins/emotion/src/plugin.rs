@@ -50,7 +50,10 @@ fn take_orders(
         felt.0.aim(order.emotion, order.strength);
     }
     for emotion in spoken.read().filter_map(|piece| piece.emotion) {
-        felt.0.aim(emotion, 1.0);
+        // Who ordered the emotion as well has said how much of it there is to be.
+        if felt.0.target() != emotion {
+            felt.0.aim(emotion, 1.0);
+        }
     }
 }
 

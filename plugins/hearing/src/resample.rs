@@ -1,50 +1,33 @@
-//! Other sample rates become Whisper's 16 kHz.
+//! Other sample rates become Whisper's 16 kHz, and whatever comes in becomes sound: finite and in -1..=1.
 
-use rubato::{Fft, FixedSync, Resampler, audioadapter_buffers::direct::InterleavedSlice};
-use visage_core::SAMPLE_RATE;
+use visage_core::{SAMPLE_RATE, StreamResampler, resample};
 
 use crate::{error::HearingError, whisper::WHISPER_RATE};
 
-/// Samples at 48 kHz that are converted at once: 10 ms.
-const CHUNK: usize = 480;
-
-/// A stream at 48 kHz becomes one at 16 kHz, 5 ms late.
+/// A stream at 48 kHz becomes one at 16 kHz, some 10 ms late.
 pub(crate) struct Downsampler {
-    resampler: Fft<f32>,
-    pending: Vec<f32>,
-    converted: Vec<f32>,
+    resampler: StreamResampler,
+    sound: Vec<f32>,
 }
 
 impl Default for Downsampler {
     fn default() -> Self {
-        let resampler = Fft::new(SAMPLE_RATE as usize, WHISPER_RATE as usize, CHUNK, 1, FixedSync::Both)
-            .expect("both rates and the chunk are constants greater than zero");
-        let converted = vec![0.0; resampler.output_frames_max()];
-        Self { resampler, pending: Vec::new(), converted }
+        Self { resampler: StreamResampler::new(SAMPLE_RATE, WHISPER_RATE), sound: Vec::new() }
     }
 }
 
 impl Downsampler {
     /// Takes samples at 48 kHz and appends what they become to `out`. What does not fill 10 ms waits for the next call.
     pub(crate) fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
+        self.sound.clear();
         // Not-a-number would stay in the filter for ever.
-        self.pending
-            .extend(samples.iter().map(|&sample| if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }));
-        let mut used = 0;
-        while self.pending.len() - used >= self.resampler.input_frames_next() {
-            let chunk = &self.pending[used..][..self.resampler.input_frames_next()];
-            used += chunk.len();
-            let capacity = self.converted.len();
-            let written = InterleavedSlice::new(chunk, 1, chunk.len())
-                .and_then(|input| Ok((input, InterleavedSlice::new_mut(&mut self.converted, 1, capacity)?)))
-                .ok()
-                .and_then(|(input, mut output)| self.resampler.process_into_buffer(&input, &mut output, None).ok());
-            if let Some((_, written)) = written {
-                // A filter overshoots at full scale; who listens wants -1..=1.
-                out.extend(self.converted[..written].iter().map(|sample| sample.clamp(-1.0, 1.0)));
-            }
+        self.sound.extend(samples.iter().map(|&sample| if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }));
+        let before = out.len();
+        self.resampler.push(&self.sound, out);
+        // A filter overshoots at full scale; who listens wants -1..=1.
+        for sample in &mut out[before..] {
+            *sample = sample.clamp(-1.0, 1.0);
         }
-        self.pending.drain(..used);
     }
 }
 
@@ -53,18 +36,10 @@ impl Downsampler {
 /// # Errors
 /// The rate is not from 8,000 to 192,000.
 pub(crate) fn to_whisper_rate(samples: &[f32], rate: u32) -> Result<Vec<f32>, HearingError> {
-    if rate == WHISPER_RATE {
-        return Ok(samples.to_vec());
-    }
     if !(8_000..=192_000).contains(&rate) {
         return Err(HearingError::SampleRate(rate));
     }
-    let fail = |reason: String| HearingError::Engine(format!("the sound cannot be resampled ({reason})"));
-    let mut resampler = Fft::<f32>::new(rate as usize, WHISPER_RATE as usize, 1024, 1, FixedSync::Input)
-        .map_err(|error| fail(error.to_string()))?;
-    let input = InterleavedSlice::new(samples, 1, samples.len()).map_err(|error| fail(error.to_string()))?;
-    let output = resampler.process_all(&input, samples.len(), None).map_err(|error| fail(error.to_string()))?;
-    Ok(output.take_data())
+    Ok(resample(samples, rate, WHISPER_RATE))
 }
 
 #[cfg(test)]

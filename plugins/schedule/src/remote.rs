@@ -163,6 +163,8 @@ impl Orders<'_> {
                 self.hearing.write(Hearing { on });
             }
             RemoteCommand::Activate { id } => {
+                // The new face does not go on with what the old one was saying.
+                self.stop.write(StopSpeaking);
                 self.activate.write(Activate { id });
             }
         }

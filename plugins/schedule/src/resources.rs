@@ -104,7 +104,7 @@ pub struct IntentReply {
 pub struct Personality {
     /// The language.
     pub language: Language,
-    /// Said when somebody arrives.
+    /// The answer to the first "hello".
     pub greeting: String,
     /// What it knows to answer, in order of precedence.
     pub intents: Vec<IntentReply>,

@@ -1,7 +1,6 @@
 //! From an engine's sound to what the tick plays: 48 kHz, trimmed, of an even loudness, with the pause after it.
 
-use rubato::{Fft, FixedSync, Resampler, audioadapter_buffers::direct::InterleavedSlice};
-use visage_core::{PhonemeSpan, PhonemeTimeline, SAMPLE_RATE};
+use visage_core::{PhonemeSpan, PhonemeTimeline, SAMPLE_RATE, resample};
 
 use crate::{Speech, VoiceError};
 
@@ -78,17 +77,10 @@ fn spoken(speech: &Speech) -> (usize, usize) {
 /// # Errors
 /// The rate is zero.
 pub fn to_48k(samples: &[f32], rate: u32) -> Result<Vec<f32>, VoiceError> {
-    if rate == SAMPLE_RATE || samples.is_empty() {
-        return Ok(samples.to_vec());
+    if rate == 0 {
+        return Err(VoiceError::Resample("its rate is zero".to_owned()));
     }
-    let failed = |error: &dyn std::fmt::Display| VoiceError::Resample(error.to_string());
-    // Transforms of about 3,000 samples: long enough that the filter is steep, short enough for short sounds.
-    const CHUNK: usize = 2_048;
-    let mut resampler = Fft::<f32>::new(rate as usize, SAMPLE_RATE as usize, CHUNK, 1, FixedSync::Both)
-        .map_err(|error| failed(&error))?;
-    let input = InterleavedSlice::new(samples, 1, samples.len()).map_err(|error| failed(&error))?;
-    let output = resampler.process_all(&input, samples.len(), None).map_err(|error| failed(&error))?;
-    Ok(output.take_data())
+    Ok(resample(samples, rate, SAMPLE_RATE))
 }
 
 /// Brings the sound to an even loudness: spoken frames to -20 dBFS, times `volume`, and no sample above -1 dBFS.
