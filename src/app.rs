@@ -107,8 +107,13 @@ pub fn headless(adapter: Adapter, plugins: VisagePlugins) -> Result<App, NoAdapt
 /// An app with a window.
 ///
 /// # Errors
-/// There is no graphics driver; the message says what to install.
-pub fn windowed(plugins: VisagePlugins) -> Result<App, NoAdapter> {
+/// There is no display or no graphics driver; the message says what to do.
+pub fn windowed(plugins: VisagePlugins) -> anyhow::Result<App> {
+    anyhow::ensure!(
+        !cfg!(target_os = "linux")
+            || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some()),
+        "there is no display to open a window on (DISPLAY is not set); `visage serve` shows the character in a browser"
+    );
     Adapter::Best.find()?;
     let window = Window { title: "Visage".into(), resolution: (1100, 760).into(), ..default() };
     let mut app = App::new();

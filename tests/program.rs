@@ -138,6 +138,7 @@ fn bad_input_is_refused_in_words() {
         (vec!["portrait", "inspect", "/nowhere.png"], "/nowhere.png"),
         (vec!["transcribe", text(&noise)], "not a sound file"),
         (vec!["transcribe", "/nowhere.wav"], "/nowhere.wav"),
+        (vec!["render", "--text", " ", "--out", "/nowhere.webm"], "nothing to say"),
         (vec!["models", "fetch", "nothing"], "nothing"),
         (vec!["serve", "--listen", "127.0.0.1:0", "--character", "nobody"], "mira, theo"),
         (
@@ -149,6 +150,18 @@ fn bad_input_is_refused_in_words() {
         assert!(error.contains(part), "{arguments:?}: {error}");
     }
     assert!(!folder.path().join("a.webm").exists(), "a render that fails leaves no file");
+}
+
+#[test]
+fn a_window_without_a_display_is_refused_in_words() {
+    let output = Command::new(env!("CARGO_BIN_EXE_visage"))
+        .arg("preview")
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .expect("the program starts");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.contains("no display") && !error.contains("panicked"), "{error}");
 }
 
 #[test]

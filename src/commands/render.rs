@@ -17,6 +17,7 @@ pub fn run(asked: &Render) -> anyhow::Result<()> {
     models::fetch_missing();
     let speech = match (&asked.text, &asked.audio) {
         (_, Some(file)) => Speech::Sound(Arc::from(sound::read(file)?)),
+        (Some(text), None) if text.trim().is_empty() => anyhow::bail!("there is nothing to say in this text"),
         (Some(text), None) => Speech::Text(text.clone(), asked.language),
         (None, None) => anyhow::bail!("say what to render: --text or --audio"),
     };

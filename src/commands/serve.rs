@@ -1,6 +1,9 @@
 //! `visage serve`: the character for browsers.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use anyhow::Context;
 use bevy::prelude::*;
@@ -26,10 +29,18 @@ pub fn run(serve: &Serve) -> anyhow::Result<()> {
     ServerPlugin::bind(serve.listen)?;
     models::fetch_missing();
     let mut service = Service::open(serve, VisagePlugins::new(&serve.stage)?)?;
-    println!("Visage is ready: open http://{} in a browser. Ctrl-C ends it.", service.address);
+    println!("Visage is ready: open http://{} in a browser. Ctrl-C ends it.", to_open(service.address));
     runner::run(&mut service.app);
     service.close();
     Ok(())
+}
+
+/// The address as a browser on this machine takes it: "all networks" is none.
+fn to_open(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    address
 }
 
 /// A character with its server, not yet running.
@@ -71,8 +82,6 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
-
     use visage_schedule::MediaClock;
     use visage_testkit::Stepper;
 

@@ -14,12 +14,12 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum CharacterError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {cause}")]
     Unreadable {
         /// The file.
         path: String,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The text is not a character.
     #[error("{path}, line {line}, column {column}: {reason}")]
@@ -184,8 +184,8 @@ impl CharacterFile {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, CharacterError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| CharacterError::Unreadable { path: name.clone(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|cause| CharacterError::Unreadable { path: name.clone(), cause })?;
         Self::parse_named(&text, &name)
     }
 

@@ -43,7 +43,7 @@ impl Library {
     /// # Errors
     /// The folder cannot be read or holds no character that can be used.
     pub fn read(folder: &Path) -> Result<Self, CharacterError> {
-        let unreadable = |source| CharacterError::Unreadable { path: folder.display().to_string(), source };
+        let unreadable = |cause| CharacterError::Unreadable { path: folder.display().to_string(), cause };
         let mut library = Self::default();
         let mut folders: Vec<PathBuf> = Vec::new();
         for item in std::fs::read_dir(folder).map_err(unreadable)? {

@@ -240,7 +240,8 @@ mod tests {
         converse(
             &[written()],
             &[
-                ("Hello!", English, "Ahoy!"),
+                ("Hello!", English, "Hi."),
+                ("Hello Mira!", English, "Ahoy!"),
                 ("Do you like my SHIP?", English, "Mira loves ships."),
                 ("Hello Mira, what about the ship?", English, "Mira loves ships."),
                 ("Friendship matters.", English, "Arr."),

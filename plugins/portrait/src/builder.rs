@@ -97,7 +97,7 @@ fn frame_of(mesh: &Mesh) -> FaceFrame {
 
 /// Reads a file of at most [`MAX_BYTES`].
 fn read(path: &Path) -> Result<Vec<u8>, PortraitError> {
-    let unreadable = |source| PortraitError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |cause| PortraitError::Unreadable { path: path.to_owned(), cause };
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     if length > MAX_BYTES {

@@ -13,12 +13,12 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum PortraitError {
     /// The file cannot be opened or read.
-    #[error("the picture {path} cannot be read: {source}. Check that it exists and that you may read it.")]
+    #[error("the picture {path} cannot be read: {cause}. Check that it exists and that you may read it.")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The bytes are neither JPEG nor PNG nor WebP.
     #[error("this is not a JPEG, PNG or WebP picture. Save it as one of these and try again.")]

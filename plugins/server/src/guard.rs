@@ -33,10 +33,8 @@ impl Hosts {
             .or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok()))
             .ok_or_else(|| Problem::new(Code::UnknownHost, "The request names no host."))?;
         if !self.knows(host.host()) {
-            let detail = format!(
-                "This server does not answer to \"{}\". Use the address that it printed, or allow the name at its start.",
-                host.host()
-            );
+            let detail =
+                format!("This server does not answer to \"{}\". Use the address that it printed.", host.host());
             return Err(Problem::new(Code::UnknownHost, detail));
         }
         match headers.get(header::ORIGIN) {
