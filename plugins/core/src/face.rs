@@ -4,12 +4,13 @@
 use std::ops::{Index, IndexMut};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 macro_rules! blendshapes {
     ($($name:ident),+ $(,)?) => {
         /// The 52 blendshapes, in ARKit's order and spelling (Apple, `ARFaceAnchor.BlendShapeLocation`). "Left" and
         /// "right" are the character's own.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         #[serde(rename_all = "camelCase")]
         #[repr(u8)]
         pub enum Blendshape {
@@ -34,7 +35,7 @@ blendshapes! {
 }
 
 /// Where the head is, relative to how it is in the portrait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HeadPose {
     /// Turn to the character's left, radians.

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::Tick;
 
 /// One captured video frame: 8-bit sRGB RGBA, rows from the top, no padding between rows.
+///
+/// Alpha is 255 but where the character's backdrop is transparent. Colours are multiplied by it, so whoever ignores it
+/// sees the character before black.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// The tick whose pose is shown.

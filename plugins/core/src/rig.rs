@@ -46,7 +46,9 @@ pub struct MouthColours {
 pub struct Rig {
     /// The picture, square, opaque.
     pub portrait: Raster,
-    /// The same picture with the head taken out and what was behind it filled in. Same size.
+    /// The same picture with the head taken out and what was behind it filled in, or the character's own
+    /// [`Backdrop`](crate::Backdrop) with the shoulders before it. Same size. Transparent only where
+    /// the backdrop is; colours are not multiplied with alpha.
     pub background: Raster,
     /// One byte a pixel of the portrait: how much it moves with the head. 255 in face and hair, 0 in background and
     /// shoulders, a soft edge between, a ramp down the neck.

@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use crate::{Emotion, Language, SAMPLE_RATE, TurnId};
 
+/// The longest text that is taken at once, in characters: about six minutes of speech. The same for every way in (REST, data
+/// channel, window, command line) and for the voice; a longer one is refused with words, never cut.
+pub const LONGEST_TEXT: usize = 5_000;
+
 /// One phoneme and when it sounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PhonemeSpan {

@@ -3,9 +3,10 @@
 use std::ops::{Index, IndexMut};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A mouth shape of speech (Oculus LipSync viseme reference; MPEG-4 visemes 0–14).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[repr(u8)]
 pub enum Viseme {
     /// Silence.

@@ -17,6 +17,8 @@
 //! ```
 
 use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -37,6 +39,35 @@ pub trait Worker {
     /// Handles one command. `emit` may be called any number of times; it blocks while the queue of events is full and
     /// does nothing once the handle is gone. Long work asks `stop` now and then and returns early if it is set.
     fn handle(&mut self, command: Self::Command, emit: &mut dyn FnMut(Self::Event), stop: &StopFlag);
+
+    /// What is reported in place of the rest if handling `command` ends in a panic, so that nobody waits for it for ever.
+    /// Asked before each command. `None` if nobody waits for an answer.
+    fn if_lost(command: &Self::Command) -> Option<Self::Event> {
+        let _ = command;
+        None
+    }
+
+    /// Begins anew after a panic: whatever was half done when it came (a model that was being loaded, a buffer) is to be
+    /// thrown away. The next command comes after a pause of 0.1 s, which doubles with every panic in a row up to 5 s.
+    fn renew(&mut self) {}
+}
+
+/// The pause after a panic; it doubles with every further one in a row.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The pause does not grow beyond this: a worker whose every command ends in a panic does so every five seconds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a pausing worker looks whether it is to stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The pause after the `count`th panic in a row, counted from 1.
+fn pause_after(count: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << count.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+}
+
+/// The words of a panic.
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words")
 }
 
 /// Tells a worker that nobody waits for its result any more.
@@ -74,6 +105,7 @@ struct Load<E> {
     /// Commands that it was given and has not handled; its start counts as one.
     pending: Arc<AtomicUsize>,
     events: Receiver<E>,
+    ended: Arc<AtomicBool>,
 }
 
 trait Settles: Send + Sync {
@@ -127,19 +159,41 @@ pub fn wait_for_workers(patience: Duration) -> bool {
     true
 }
 
+/// A thread that is no [`Worker`]'s is at work: while this lives, [`wait_for_workers`] waits for it.
+#[derive(Debug)]
+pub struct ThreadAtWork(());
+
+impl ThreadAtWork {
+    /// Work begins; it ends when the value is dropped.
+    pub fn begin() -> Self {
+        THREADS.fetch_add(1, Ordering::AcqRel);
+        Self(())
+    }
+}
+
+impl Drop for ThreadAtWork {
+    fn drop(&mut self) {
+        THREADS.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Nothing is pending any more once the thread has ended.
-struct Ended(Arc<AtomicUsize>);
+struct Ended {
+    pending: Arc<AtomicUsize>,
+    ended: Arc<AtomicBool>,
+}
 
 impl Ended {
-    fn new(pending: Arc<AtomicUsize>) -> Self {
+    fn new(pending: Arc<AtomicUsize>, ended: Arc<AtomicBool>) -> Self {
         THREADS.fetch_add(1, Ordering::AcqRel);
-        Self(pending)
+        Self { pending, ended }
     }
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.store(0, Ordering::Release);
+        self.ended.store(true, Ordering::Release);
+        self.pending.store(0, Ordering::Release);
         THREADS.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -147,6 +201,9 @@ impl Drop for Ended {
 impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
     /// Starts a thread called `name`. `make` runs on that thread (loading a model takes time); if it fails, the error is
     /// logged once and the worker ends: sending to it then gives the command back.
+    ///
+    /// A panic in [`Worker::handle`] does not end the thread: it is logged, [`Worker::if_lost`] is reported,
+    /// [`Worker::renew`] is called, and after a pause the next command is handled.
     ///
     /// `commands` and `events` are the capacities of the two queues.
     pub fn spawn<W, Error>(
@@ -165,12 +222,13 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
         let thread_stop = stop.clone();
         let thread_name = name.to_owned();
         let pending = Arc::new(AtomicUsize::new(1));
-        let load = Arc::new(Load { pending: pending.clone(), events: event_out.clone() });
+        let ended = Arc::new(AtomicBool::new(false));
+        let load = Arc::new(Load { pending: pending.clone(), events: event_out.clone(), ended: ended.clone() });
         let weak: Weak<dyn Settles> = Arc::downgrade(&(load.clone() as Arc<dyn Settles>));
         LOADS.lock().unwrap_or_else(PoisonError::into_inner).push(weak);
-        let ended = Ended::new(pending);
+        let ended = Ended::new(pending, ended);
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let pending = &ended.0;
+            let pending = &ended.pending;
             let mut worker = match make() {
                 Ok(worker) => worker,
                 Err(error) => {
@@ -179,7 +237,8 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
                 }
             };
             take_one(pending);
-            for command in command_out {
+            let mut panics = 0;
+            while let Ok(command) = command_out.recv() {
                 let _done = Done(pending);
                 if thread_stop.is_set() {
                     return;
@@ -190,7 +249,27 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
                         thread_stop.set();
                     }
                 };
-                worker.handle(command, &mut emit, &thread_stop);
+                let if_lost = W::if_lost(&command);
+                let handled = catch_unwind(AssertUnwindSafe(|| worker.handle(command, &mut emit, &thread_stop)));
+                let Err(panic) = handled else {
+                    panics = 0;
+                    continue;
+                };
+                panics += 1;
+                tracing::error!("{thread_name}: the work ended in a panic ({}); it begins anew", words_of(&*panic));
+                // What it had is half done, and may not even let itself be thrown away.
+                let renewed = catch_unwind(AssertUnwindSafe(|| worker.renew()));
+                if_lost.into_iter().for_each(&mut emit);
+                if renewed.is_err() {
+                    tracing::error!("{thread_name}: it cannot begin anew; it ends");
+                    command_out.try_iter().filter_map(|command| W::if_lost(&command)).for_each(&mut emit);
+                    drop(command_out);
+                    return;
+                }
+                let until = Instant::now() + pause_after(panics);
+                while Instant::now() < until && !thread_stop.is_set() {
+                    thread::sleep(LOOK_AGAIN);
+                }
             }
         });
         if let Err(error) = spawned {
@@ -218,6 +297,11 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
         })
     }
 
+    /// Whether the thread has ended for good: it could not be started, or not begin anew after a panic.
+    pub fn has_ended(&self) -> bool {
+        self.load.ended.load(Ordering::Acquire)
+    }
+
     /// The next event, if there is one.
     pub fn try_recv(&self) -> Option<E> {
         self.events.try_recv().ok()
@@ -237,90 +321,4 @@ impl<C, E> Drop for WorkerHandle<C, E> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Counter(u32);
-    impl Worker for Counter {
-        type Command = u32;
-        type Event = u32;
-        fn handle(&mut self, command: u32, emit: &mut dyn FnMut(u32), _stop: &StopFlag) {
-            for _ in 0..command {
-                self.0 += 1;
-                emit(self.0);
-            }
-        }
-    }
-
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    /// Holds a thread until it is told to go on.
-    struct Stubborn(Receiver<()>);
-    impl Worker for Stubborn {
-        type Command = ();
-        type Event = ();
-        fn handle(&mut self, (): (), _emit: &mut dyn FnMut(()), _stop: &StopFlag) {
-            self.0.recv().expect("the test lets go before it ends");
-        }
-    }
-
-    #[test]
-    fn the_end_of_the_program_waits_for_a_busy_worker() {
-        let (let_go, held) = bounded(1);
-        let worker = WorkerHandle::spawn("stubborn", 1, 1, || Ok::<_, std::io::Error>(Stubborn(held)));
-        assert!(worker.try_send(()).is_ok());
-        assert!(!wait_for_workers(Duration::from_millis(20)), "it is still busy");
-        let_go.send(()).expect("there is room for one");
-        drop(worker);
-        assert!(wait_for_workers(PATIENCE));
-    }
-
-    #[test]
-    fn events_arrive_in_order() {
-        let worker = WorkerHandle::spawn("counter", 4, 1, || Ok::<_, std::io::Error>(Counter(0)));
-        assert!(worker.try_send(3).is_ok());
-        let seen: Vec<_> = (0..3).map(|_| worker.recv_timeout(PATIENCE)).collect();
-        assert_eq!(seen, [Some(1), Some(2), Some(3)]);
-    }
-
-    /// Tests of one program share the list of workers, so each looks at its own.
-    fn settles(worker: &WorkerHandle<u32, u32>) -> bool {
-        let start = std::time::Instant::now();
-        while !worker.load.is_settled() {
-            if start.elapsed() > PATIENCE {
-                return false;
-            }
-            thread::yield_now();
-        }
-        true
-    }
-
-    #[test]
-    fn a_worker_settles_when_it_has_done_its_work_or_waits_for_room() {
-        let worker = WorkerHandle::spawn("counter", 4, 1, || Ok::<_, std::io::Error>(Counter(0)));
-        assert!(settles(&worker), "started");
-        assert!(worker.try_send(3).is_ok());
-        assert!(settles(&worker), "one event is there, the second waits for room");
-        for expected in 1..=3 {
-            assert_eq!(worker.recv_timeout(PATIENCE), Some(expected));
-        }
-        assert!(settles(&worker), "nothing is left to do");
-        assert_eq!(worker.load.pending.load(Ordering::Acquire), 0);
-    }
-
-    #[test]
-    fn a_worker_that_has_ended_is_settled() {
-        let worker = WorkerHandle::spawn("broken", 4, 1, || Err::<Counter, _>(std::io::Error::other("no model file")));
-        assert!(settles(&worker));
-        assert_eq!(worker.try_send(1), Err(1));
-        assert!(settles(&worker));
-    }
-
-    #[test]
-    fn a_worker_that_cannot_start_gives_commands_back() {
-        let worker = WorkerHandle::spawn("broken", 4, 1, || Err::<Counter, _>(std::io::Error::other("no model file")));
-        // The queue closes when the thread has ended; until then a command may still be taken.
-        assert_eq!(worker.recv_timeout(PATIENCE), None);
-        assert_eq!(worker.try_send(1), Err(1));
-    }
-}
+mod tests;

@@ -58,6 +58,8 @@ pub struct Latencies {
     pub synthesis_factor: Option<f32>,
     /// From the end of the person's voice to the final words. Written by `hearing`.
     pub transcription: Option<f32>,
+    /// How much of what was said up to now the partial words do not cover, when they were shown. Written by `hearing`.
+    pub partial: Option<f32>,
 }
 
 /// One tick's cost. Written in Last.

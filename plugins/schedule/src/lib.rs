@@ -15,6 +15,7 @@
 //! ```
 
 mod diagnostics;
+mod doors;
 mod messages;
 mod plugin;
 mod remote;
@@ -22,14 +23,19 @@ mod resources;
 mod sets;
 
 pub use diagnostics::{Latencies, StageTimes, TickReport, TickStats, Viewers};
+pub use doors::{RigDoor, RigError, RigRequest, StillDoor, StillRequest};
 pub use messages::{
-    Activate, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady, PreparePortrait, Problem, Say, SetEmotion,
-    Speak, Speaker, StopSpeaking, Transcript, UserText, UtteranceStarted, VoiceActivity,
+    Activate, CharacterEdit, EditCharacter, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady,
+    PreparePortrait, Problem, Say, SetEmotion, Speak, Speaker, StopSpeaking, Transcript, TryFace, UserText,
+    UtteranceStarted, VoiceActivity,
 };
 pub use plugin::SchedulePlugin;
-pub use remote::{CharacterList, CharacterSummary, Orders, RemoteCommand, RemoteEvent, SignalSocket, ViewerDoor};
+pub use remote::{
+    CharacterList, CharacterSummary, Orders, RemoteCommand, RemoteEvent, SignalSocket, ViewerDoor, check_length,
+};
 pub use resources::{
-    ActiveCharacter, CharacterProfile, Conversation, CurrentPose, FaceLayers, IntentReply, MediaClock, Mood,
-    Personality, Sounding, StageImage, VoiceSettings,
+    ActiveCharacter, CharacterProfile, Conversation, CurrentPose, DeviceState, Devices, EmotionPreset, FaceLayers,
+    IdleMotion, IntentReply, MediaClock, Mood, Notices, Personality, RendererChoice, Sounding, StageImage,
+    VoiceSettings,
 };
 pub use sets::{AnimateSystems, IngestSystems, VisageSystems};

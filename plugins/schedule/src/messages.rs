@@ -1,10 +1,10 @@
 //! Messages between plugins. Each says who writes and who reads it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
-use visage_core::{Emotion, Frame, Language, Rig, TurnId};
+use visage_core::{Emotion, FacePose, Frame, Language, PortraitId, PortraitSource, Rig, TurnId};
 
 /// Somebody (page, window, REST) wants the avatar to say a text, replacing what it says now. Written in Ingest, read by
 /// `dialogue`.
@@ -46,18 +46,52 @@ pub struct Activate {
     pub id: String,
 }
 
+/// The face is to show this expression until the next [`SetEmotion`], instead of an emotion's: an author tries out a preset.
+/// Written in Ingest, read by `emotion`.
+#[derive(Message, Clone, Debug)]
+pub struct TryFace {
+    /// The expression at full strength.
+    pub face: FacePose,
+}
+
+/// Characters are to be changed. Written in Ingest (a person at the window), read by `character`, which answers with a
+/// new [`CharacterList`](crate::CharacterList) or a [`Problem`].
+#[derive(Message, Clone, Debug)]
+pub struct EditCharacter {
+    /// The character's id.
+    pub id: String,
+    /// What is to happen to it.
+    pub edit: CharacterEdit,
+}
+
+/// A change of the characters.
+#[derive(Clone, Debug)]
+pub enum CharacterEdit {
+    /// There is to be a new character with this picture.
+    Create {
+        /// What it is called.
+        name: String,
+        /// The bytes of a JPEG, PNG or WebP with a face.
+        picture: Arc<[u8]>,
+    },
+    /// Some of its fields are to change (JSON Merge Patch, RFC 7396, over the JSON form of its file).
+    Patch(serde_json::Value),
+    /// It is to go, with all its files.
+    Delete,
+}
+
 /// A portrait is to become a rig, off the tick. Written by `character`, read by `portrait`.
 #[derive(Message, Clone, Debug)]
 pub struct PreparePortrait {
-    /// The picture file.
-    pub path: PathBuf,
+    /// The picture and what its author says about it.
+    pub source: Arc<PortraitSource>,
 }
 
 /// What became of a [`PreparePortrait`]. Written in Ingest by `portrait`, read by `character`.
 #[derive(Message, Clone, Debug)]
 pub struct PortraitReady {
-    /// The picture file.
-    pub path: PathBuf,
+    /// Which source it was made of.
+    pub id: PortraitId,
     /// The rig, or what is wrong with the picture in a person's words.
     pub rig: Result<Arc<Rig>, String>,
 }

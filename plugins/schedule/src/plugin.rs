@@ -32,12 +32,15 @@ impl Plugin for SchedulePlugin {
             .init_resource::<Latencies>()
             .init_resource::<CharacterList>()
             .init_resource::<Viewers>()
+            .init_resource::<crate::Notices>()
             .add_message::<messages::Say>()
             .add_message::<messages::UserText>()
             .add_message::<messages::StopSpeaking>()
             .add_message::<messages::PreparePortrait>()
             .add_message::<messages::PortraitReady>()
             .add_message::<messages::SetEmotion>()
+            .add_message::<messages::TryFace>()
+            .add_message::<messages::EditCharacter>()
             .add_message::<messages::Activate>()
             .add_message::<messages::MicrophoneSound>()
             .add_message::<messages::Hearing>()
@@ -52,9 +55,10 @@ impl Plugin for SchedulePlugin {
             .allow_ambiguous_resource::<FaceLayers>()
             .allow_ambiguous_resource::<StageTimes>()
             .allow_ambiguous_resource::<Latencies>()
+            .allow_ambiguous_resource::<crate::Notices>()
             .allow_ambiguous_resource::<Messages<messages::Problem>>()
             .add_systems(FixedUpdate, open.in_set(VisageSystems::First))
-            .add_systems(FixedUpdate, close.in_set(VisageSystems::Last));
+            .add_systems(FixedUpdate, (close, log_problems).in_set(VisageSystems::Last));
     }
 }
 
@@ -68,4 +72,11 @@ fn open(mut clock: ResMut<MediaClock>, mut stats: ResMut<TickStats>, mut began: 
 fn close(began: Res<TickBegan>, mut report: ResMut<TickReport>, mut times: ResMut<StageTimes>) {
     report.took = began.0.elapsed();
     times.record("tick", report.took);
+}
+
+/// Problems also go to the log: while nobody watches, nobody else is told.
+fn log_problems(mut problems: MessageReader<messages::Problem>) {
+    for problem in problems.read() {
+        tracing::warn!("{}", problem.text);
+    }
 }

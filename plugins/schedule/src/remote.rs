@@ -2,12 +2,15 @@
 //!
 //! As JSON each has a `type` in snake case: `{"type": "say", "text": "Hello."}`. docs/api/signalling.md lists them.
 
+use std::collections::BTreeMap;
+
 use bevy::{ecs::system::SystemParam, prelude::*};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use visage_core::{Emotion, Language};
+use utoipa::ToSchema;
+use visage_core::{Blendshape, Emotion, FacePose, HeadPose, LONGEST_TEXT, Language};
 
-use crate::{Activate, Hearing, Say, SetEmotion, Speaker, StopSpeaking, UserText};
+use crate::{Activate, Hearing, Problem, Say, SetEmotion, Speaker, StopSpeaking, TryFace, UserText};
 
 /// An order from outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +52,15 @@ pub enum RemoteCommand {
         /// Its id.
         id: String,
     },
+    /// Show an expression that is not an emotion of the character (yet), until the next `emotion`.
+    TryFace {
+        /// Weights of blendshapes, each 0..=1; those left out are 0.
+        #[serde(default)]
+        shapes: BTreeMap<Blendshape, f32>,
+        /// Where the head is.
+        #[serde(default)]
+        head: HeadPose,
+    },
 }
 
 fn full() -> f32 {
@@ -56,7 +68,7 @@ fn full() -> f32 {
 }
 
 /// A character that may be activated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CharacterSummary {
     /// Its id.
     pub id: String,
@@ -64,6 +76,9 @@ pub struct CharacterSummary {
     pub name: String,
     /// Its languages; the first is its own.
     pub languages: Vec<Language>,
+    /// Changes with its file and its pictures: whoever shows a thumbnail gets a new one then.
+    #[serde(default)]
+    pub revision: String,
 }
 
 /// The characters that can be activated. Written by `character`.
@@ -86,6 +101,9 @@ pub enum RemoteEvent {
         characters: Vec<CharacterSummary>,
         /// Whether microphone sound is listened to.
         listening: bool,
+        /// What is not as it should be and stays so until it is mended, in a person's words.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notices: Vec<String>,
     },
     /// A line of the conversation; a line that is not final is replaced by the next one of the same speaker.
     Transcript {
@@ -133,19 +151,30 @@ pub struct SignalSocket {
 pub struct ViewerDoor(pub mpsc::Sender<SignalSocket>);
 
 /// Turns orders from outside into messages. For systems in Ingest.
+///
+/// Orders of one tick hold in the order in which they came: a stop takes back what was to be said before it, and leaves
+/// what comes after it.
 #[derive(SystemParam)]
 pub struct Orders<'w> {
-    say: MessageWriter<'w, Say>,
-    chat: MessageWriter<'w, UserText>,
+    say: ResMut<'w, Messages<Say>>,
+    chat: ResMut<'w, Messages<UserText>>,
+    problem: MessageWriter<'w, Problem>,
     stop: MessageWriter<'w, StopSpeaking>,
     emotion: MessageWriter<'w, SetEmotion>,
     hearing: MessageWriter<'w, Hearing>,
     activate: MessageWriter<'w, Activate>,
+    try_face: MessageWriter<'w, TryFace>,
 }
 
 impl Orders<'_> {
-    /// Writes the message that the order stands for.
+    /// Writes the message that the order stands for. A text that is too long becomes a [`Problem`].
     pub fn give(&mut self, order: RemoteCommand) {
+        if let RemoteCommand::Say { text, .. } | RemoteCommand::Chat { text } = &order
+            && let Err(problem) = check_length(text)
+        {
+            self.problem.write(Problem { text: problem });
+            return;
+        }
         match order {
             RemoteCommand::Say { text, language, emotion } => {
                 self.say.write(Say { text, language, emotion });
@@ -153,9 +182,7 @@ impl Orders<'_> {
             RemoteCommand::Chat { text } => {
                 self.chat.write(UserText { text });
             }
-            RemoteCommand::Stop => {
-                self.stop.write(StopSpeaking);
-            }
+            RemoteCommand::Stop => self.stop(),
             RemoteCommand::Emotion { emotion, strength } => {
                 self.emotion.write(SetEmotion { emotion, strength: strength.clamp(0.0, 1.0) });
             }
@@ -164,11 +191,35 @@ impl Orders<'_> {
             }
             RemoteCommand::Activate { id } => {
                 // The new face does not go on with what the old one was saying.
-                self.stop.write(StopSpeaking);
+                self.stop();
                 self.activate.write(Activate { id });
+            }
+            RemoteCommand::TryFace { shapes, head } => {
+                let weights: Vec<_> = shapes.into_iter().collect();
+                self.try_face.write(TryFace { face: FacePose { head, ..FacePose::of(&weights) }.clamped() });
             }
         }
     }
+
+    /// What was asked for in earlier ticks has been read; what is still there came before this stop in the same tick.
+    fn stop(&mut self) {
+        self.say.clear();
+        self.chat.clear();
+        self.stop.write(StopSpeaking);
+    }
+}
+
+/// Whether a text to say or to answer is short enough ([`LONGEST_TEXT`]); the error says so to a person.
+///
+/// # Errors
+/// It is longer.
+pub fn check_length(text: &str) -> Result<(), String> {
+    // A character has four bytes at most, so that most texts need no counting.
+    let count = if text.len() <= LONGEST_TEXT { 0 } else { text.chars().count() };
+    if count > LONGEST_TEXT {
+        return Err(format!("The text has {count} characters; at most {LONGEST_TEXT} can be taken at once."));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -194,5 +245,42 @@ mod tests {
         }
         // serde cannot say this of orders without fields.
         assert!(serde_json::from_str::<RemoteCommand>(r#"{"type":"chat","text":"a","now":true}"#).is_err());
+    }
+
+    /// What is left to be said after one tick's orders, and whether a stop was among them.
+    fn check(orders: &[RemoteCommand], said: &[&str], stopped: bool, problems: usize) {
+        let mut app = App::new();
+        app.add_plugins(crate::SchedulePlugin);
+        // Two systems give orders in a tick, as the server and the viewers do.
+        let (first, second) = orders.split_at(orders.len() / 2);
+        let (first, second) = (first.to_vec(), second.to_vec());
+        let one = move |mut giver: Orders| first.clone().into_iter().for_each(|order| giver.give(order));
+        let other = move |mut giver: Orders| second.clone().into_iter().for_each(|order| giver.give(order));
+        app.add_systems(FixedUpdate, (one, other).chain());
+        app.world_mut().run_schedule(FixedUpdate);
+        let left: Vec<_> = app.world_mut().resource_mut::<Messages<Say>>().drain().map(|order| order.text).collect();
+        assert_eq!(left, said, "{orders:?}");
+        assert_eq!(app.world().resource::<Messages<StopSpeaking>>().is_empty(), !stopped, "{orders:?}");
+        assert_eq!(app.world().resource::<Messages<Problem>>().len(), problems, "{orders:?}");
+    }
+
+    #[test]
+    fn orders_of_one_tick_hold_in_the_order_of_their_arrival() {
+        let say = |text: &str| RemoteCommand::Say { text: text.into(), language: None, emotion: None };
+        let (stop, become_theo) = (RemoteCommand::Stop, RemoteCommand::Activate { id: "theo".into() });
+        check(&[say("a")], &["a"], false, 0);
+        check(&[say("a"), stop.clone()], &[], true, 0);
+        check(&[stop.clone(), say("a")], &["a"], true, 0);
+        check(&[say("a"), stop, say("b")], &["b"], true, 0);
+        check(&[say("a"), become_theo, say("b")], &["b"], true, 0);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_refused_in_words() {
+        let say = |length: usize| RemoteCommand::Say { text: "ä".repeat(length), language: None, emotion: None };
+        check(&[say(LONGEST_TEXT)], &[&"ä".repeat(LONGEST_TEXT)], false, 0);
+        check(&[say(LONGEST_TEXT + 1)], &[], false, 1);
+        check(&[RemoteCommand::Chat { text: "a".repeat(LONGEST_TEXT + 1) }], &[], false, 1);
+        assert!(check_length(&"a".repeat(LONGEST_TEXT + 1)).is_err_and(|words| words.contains("5001 characters")));
     }
 }

@@ -1,11 +1,11 @@
 //! State that plugins share. Each resource says who writes it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bevy::prelude::*;
 use visage_core::{
-    AudioBlock, Emotion, EmotionWeights, FacePose, Language, PhonemeTimeline, Rig, Tick, TurnId, Utterance,
-    VisemeWeights,
+    AudioBlock, Backdrop, Emotion, EmotionWeights, FacePose, Language, PhonemeTimeline, PortraitSource, Rig, Tick,
+    TurnId, Utterance, VisemeWeights, emotion_face,
 };
 
 /// The present tick. Written in First.
@@ -79,6 +79,8 @@ pub struct CurrentPose(pub FacePose);
 pub struct VoiceSettings {
     /// Catalogue id of the voice model ("piper-en-joe"), or "espeak-ng".
     pub model: String,
+    /// A recording of the voice to be imitated, for engines that can: mono, 24 kHz, -1..=1.
+    pub reference: Option<Arc<[f32]>>,
     /// Speed, 1 is the voice's own.
     pub speed: f32,
     /// Pitch as a factor, 1 is the voice's own. Engines without a pitch of their own get it by resampling: the sound is
@@ -104,6 +106,8 @@ pub struct IntentReply {
 pub struct Personality {
     /// The language.
     pub language: Language,
+    /// Who the character is, told to a language model before the conversation. Empty if there is nothing to tell.
+    pub system_prompt: String,
     /// The answer to the first "hello".
     pub greeting: String,
     /// What it knows to answer, in order of precedence.
@@ -112,27 +116,104 @@ pub struct Personality {
     pub fallback: Vec<String>,
 }
 
-/// What the other plugins need to know of a character.
+/// How a character shows an emotion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmotionPreset {
+    /// The face at full strength.
+    pub face: FacePose,
+    /// Time constant with which it appears, seconds.
+    pub onset: f32,
+    /// Time constant with which it fades, seconds.
+    pub decay: f32,
+    /// How strongly the emotion of a text acts on the face, 0 (not at all) to 1.
+    pub response: f32,
+}
+
+impl EmotionPreset {
+    /// Time constant with which an emotion appears unless the character says otherwise, seconds.
+    pub const ONSET: f32 = 0.15;
+    /// Time constant with which it fades unless the character says otherwise, seconds.
+    pub const DECAY: f32 = 0.35;
+    /// How strongly the emotion of a text acts unless the character says otherwise.
+    pub const RESPONSE: f32 = 1.0;
+
+    /// How an emotion is shown by a character that says nothing of it.
+    pub fn built_in(emotion: Emotion) -> Self {
+        Self { face: emotion_face(emotion), onset: Self::ONSET, decay: Self::DECAY, response: Self::RESPONSE }
+    }
+}
+
+/// How a character moves at rest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IdleMotion {
+    /// All of it but blinks, 0 (still) to 1 (lively).
+    pub liveliness: f32,
+    /// Blinks a minute, on average.
+    pub blinks: f32,
+    /// How far the eyes wander, as a factor.
+    pub gaze: f32,
+    /// How far the head sways, as a factor.
+    pub sway: f32,
+    /// How deep the breath is, as a factor.
+    pub breath: f32,
+}
+
+impl Default for IdleMotion {
+    fn default() -> Self {
+        Self { liveliness: 0.7, blinks: 16.0, gaze: 1.0, sway: 1.0, breath: 1.0 }
+    }
+}
+
+/// What is to draw a character.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RendererChoice {
+    /// The best that keeps up with the tick.
+    #[default]
+    Auto,
+    /// The portrait as a warped mesh.
+    Warp,
+    /// The neural renderer, where it is there and keeps up.
+    LivePortrait,
+}
+
+/// What the other plugins need to know of a character. The default is nobody: no picture, no voice, no words.
 #[derive(Clone, Debug)]
 pub struct CharacterProfile {
     /// Its id: the name of its folder.
     pub id: String,
     /// What it is called.
     pub name: String,
-    /// Its portrait's file.
-    pub portrait: PathBuf,
+    /// Its portrait.
+    pub portrait: Arc<PortraitSource>,
+    /// What is to draw it.
+    pub renderer: RendererChoice,
     /// Its voices by language; the first language is its own.
     pub voices: Vec<(Language, VoiceSettings)>,
     /// What it says, by language.
     pub personalities: Vec<Personality>,
     /// The face of each emotion; an emotion that is not listed uses the built-in face.
-    pub emotions: Vec<(Emotion, FacePose)>,
-    /// How lively it is at rest, 0 (still) to 1.
-    pub liveliness: f32,
+    pub emotions: Vec<(Emotion, EmotionPreset)>,
+    /// How it moves at rest.
+    pub idle: IdleMotion,
+}
+
+impl Default for CharacterProfile {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            name: String::new(),
+            portrait: Arc::new(PortraitSource::new(Arc::from([]), None, Backdrop::Original)),
+            renderer: RendererChoice::Auto,
+            voices: Vec::new(),
+            personalities: Vec::new(),
+            emotions: Vec::new(),
+            idle: IdleMotion::default(),
+        }
+    }
 }
 
 /// The character that is on stage. Inserted and replaced by `character` when its portrait has become a rig; absent
-/// until then.
+/// until then. A change of its file replaces the profile, and the rig only if the portrait or its backdrop changed.
 #[derive(Resource, Clone, Debug)]
 pub struct ActiveCharacter {
     /// Who.
@@ -165,6 +246,53 @@ impl Conversation {
             Self::Speaking => "speaking",
         }
     }
+}
+
+/// What is not as it should be and stays so until it is mended: another voice speaks, nothing can be understood. Unlike a
+/// [`Problem`](crate::Problem), which is told once, this is shown to whoever comes later. Each source writes its own part.
+#[derive(Resource, Clone, Debug, Default, PartialEq)]
+pub struct Notices(BTreeMap<&'static str, Vec<String>>);
+
+impl Notices {
+    /// Replaces what `source` (a crate's name) has to say; one or two sentences each, none when all is well. Tells whether
+    /// that is a change.
+    pub fn set(&mut self, source: &'static str, texts: Vec<String>) -> bool {
+        if texts.is_empty() {
+            self.0.remove(source).is_some()
+        } else if self.0.get(source) != Some(&texts) {
+            self.0.insert(source, texts);
+            true
+        } else {
+            false
+        }
+    }
+
+    /// All of them, source by source.
+    pub fn all(&self) -> Vec<String> {
+        self.0.values().flatten().cloned().collect()
+    }
+}
+
+/// The local microphone and loudspeaker, for the window. Written in Ingest by `audio`; absent where there is none of it.
+#[derive(Resource, Clone, Debug, Default, PartialEq)]
+pub struct Devices {
+    /// The microphone.
+    pub microphone: DeviceState,
+    /// The loudspeaker.
+    pub loudspeaker: DeviceState,
+    /// Samples that the loudspeaker did not take.
+    pub lost: u64,
+}
+
+/// How a local device is. A button shows [`Self::wanted`], and beside it that it is not open yet, or why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceState {
+    /// Whether somebody wants it open.
+    pub wanted: bool,
+    /// Whether it is open.
+    pub open: bool,
+    /// Why it is not open though it is wanted, in a person's words. It is tried again until it opens.
+    pub trouble: Option<String>,
 }
 
 /// The picture that is drawn, for whoever shows it in a window as a sprite or an egui texture. It holds sRGB values, and
