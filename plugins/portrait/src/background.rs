@@ -98,8 +98,9 @@ struct Level {
     values: Vec<[f32; 4]>,
 }
 
-/// Colours for every pixel: known ones as they are, the others as a smooth field between them.
-fn spread(picture: &Picture, hole: &[bool]) -> Vec<[f32; 3]> {
+/// Colours for every pixel of a square picture: known ones as they are, the others (the hole) as a smooth field between
+/// them.
+pub(crate) fn spread(picture: &Picture, hole: &[bool]) -> Vec<[f32; 3]> {
     let side = picture.width;
     let base = (0..side * side)
         .map(|at| {

@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, metadata::Orientation};
 
 use crate::{PortraitError, picture::Picture};
 
@@ -16,27 +16,102 @@ const MAX_DECODER_MEMORY: u64 = MAX_PIXELS * 8;
 /// What shows through transparent parts. 8-bit sRGB.
 const BEHIND_TRANSPARENCY: [u8; 3] = [226, 226, 228];
 
-/// Decodes a JPEG, PNG or WebP (of an animation its first picture).
+/// What a picture's file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureInfo {
+    /// How it is stored.
+    pub format: PictureFormat,
+    /// Pixels in a row, as it is seen.
+    pub width: usize,
+    /// Rows, as it is seen.
+    pub height: usize,
+}
+
+/// How a picture is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PictureFormat {
+    /// JPEG (JFIF or Exif).
+    Jpeg,
+    /// PNG.
+    Png,
+    /// WebP.
+    WebP,
+}
+
+impl PictureFormat {
+    /// Its name in a sentence.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::WebP => "WebP",
+        }
+    }
+
+    /// The extension of its files, without a dot.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+            Self::WebP => "webp",
+        }
+    }
+
+    /// The type of its content on the web.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+        }
+    }
+
+    /// The format that bytes begin like, whatever they are called.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        match image::guess_format(bytes).ok()? {
+            ImageFormat::Jpeg => Some(Self::Jpeg),
+            ImageFormat::Png => Some(Self::Png),
+            ImageFormat::WebP => Some(Self::WebP),
+            _ => None,
+        }
+    }
+
+    const fn decoder(self) -> ImageFormat {
+        match self {
+            Self::Jpeg => ImageFormat::Jpeg,
+            Self::Png => ImageFormat::Png,
+            Self::WebP => ImageFormat::WebP,
+        }
+    }
+}
+
+/// Decodes a picture to its end and says what it is. For whoever takes pictures from strangers; needs no network and
+/// looks for no face.
 ///
 /// # Errors
 /// [`PortraitError::UnknownType`], [`PortraitError::TooManyBytes`], [`PortraitError::TooManyPixels`],
 /// [`PortraitError::Damaged`].
+pub fn check_picture(bytes: &[u8]) -> Result<PictureInfo, PortraitError> {
+    let Picture { width, height, .. } = decode(bytes)?;
+    Ok(PictureInfo { format: PictureFormat::of(bytes).ok_or(PortraitError::UnknownType)?, width, height })
+}
+
+/// Decodes a JPEG, PNG or WebP (of an animation its first picture).
+///
+/// # Errors
+/// As [`check_picture`].
 pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, PortraitError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(PortraitError::TooManyBytes { bytes: bytes.len() as u64 });
     }
-    let format = image::guess_format(bytes).map_err(|_| PortraitError::UnknownType)?;
-    let name = match format {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::WebP => "WebP",
-        _ => return Err(PortraitError::UnknownType),
-    };
+    let format = PictureFormat::of(bytes).ok_or(PortraitError::UnknownType)?;
+    let name = format.name();
+    let decoder_format = format.decoder();
     let damaged = |reason: String| PortraitError::Damaged { format: name, reason };
     let of_image = |error: ImageError| damaged(error.to_string());
 
     // The header only; no pixel is decoded and nothing of the picture's size is allocated yet.
-    let mut header = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut header = ImageReader::with_format(Cursor::new(bytes), decoder_format);
     header.no_limits();
     let (width, height) = header.into_dimensions().map_err(of_image)?;
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
@@ -45,16 +120,17 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, PortraitError> {
     if width == 0 || height == 0 {
         return Err(damaged("it has no pixels".to_owned()));
     }
-    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
+    if format == PictureFormat::Jpeg && !jpeg_is_complete(bytes) {
         // The decoder would fill the missing rows with grey.
         return Err(damaged("its end is missing".to_owned()));
     }
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), decoder_format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_DECODER_MEMORY);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(of_image)?;
-    let orientation = decoder.orientation().map_err(of_image)?;
+    // An orientation that makes no sense is none: the picture itself is not worse for it.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(of_image)?;
     image.apply_orientation(orientation);
     Ok(opaque(image))
@@ -97,7 +173,7 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage, Rgba, RgbaImage};
+    use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
     use super::*;
 
@@ -129,12 +205,17 @@ mod tests {
         let mut bytes = encode(ImageFormat::Png);
         bytes[16..20].copy_from_slice(&width.to_be_bytes());
         bytes[20..24].copy_from_slice(&height.to_be_bytes());
-        // CRC-32 of the header chunk (PNG, annex D), so that only the size is strange.
-        let crc = !bytes[12..29].iter().fold(!0u32, |crc, &byte| {
-            (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 })
-        });
+        // Only the size is strange.
+        let crc = crc(&bytes[12..29]);
         bytes[29..33].copy_from_slice(&crc.to_be_bytes());
         bytes
+    }
+
+    /// CRC-32 of a chunk (PNG, annex D).
+    fn crc(chunk: &[u8]) -> u32 {
+        !chunk.iter().fold(!0u32, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 })
+        })
     }
 
     #[test]
@@ -165,6 +246,107 @@ mod tests {
         }
     }
 
+    fn fixture(name: &str) -> Vec<u8> {
+        std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name))
+            .expect("the fixture is there")
+    }
+
+    /// A chunk of a PNG before its pixels.
+    fn with_chunk(mut png: Vec<u8>, name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+        let body = [name, data].concat();
+        let chunk = [&(data.len() as u32).to_be_bytes(), &body[..], &crc(&body).to_be_bytes()].concat();
+        png.splice(33..33, chunk);
+        png
+    }
+
+    /// A JPEG with an Exif segment that holds one entry "orientation".
+    fn turned(orientation: u8) -> Vec<u8> {
+        let mut jpeg = encode(ImageFormat::Jpeg);
+        // An entry as in Exif 2.3, 4.6.4.
+        let exif =
+            [&b"\xFF\xE1\x00\x22Exif\0\0II\x2A\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"[..], &[orientation], &[0; 7]];
+        jpeg.splice(2..2, exif.concat());
+        jpeg
+    }
+
+    #[test]
+    fn strange_pictures_are_read_as_they_are_meant() {
+        let small = image::imageops::resize(&small(), 96, 64, image::imageops::FilterType::Nearest);
+        let png = |image: DynamicImage| {
+            let mut bytes = Cursor::new(Vec::new());
+            image.write_to(&mut bytes, ImageFormat::Png).expect("memory can be written");
+            bytes.into_inner()
+        };
+        let rgb = DynamicImage::from(small);
+        let mut exif_cut = encode(ImageFormat::Jpeg);
+        exif_cut.splice(2..2, *b"\xFF\xE1\x00\x0CExif\0\0II\x2A\0");
+        // Red on the left, blue on the right, whatever the file is like; the size as it is seen.
+        let cases: Vec<(&str, Vec<u8>, (usize, usize))> = vec![
+            ("16 bits", png(DynamicImage::from(rgb.to_rgb16())), (96, 64)),
+            ("16 bits with alpha", png(DynamicImage::from(rgb.to_rgba16())), (96, 64)),
+            ("CMYK", fixture("cmyk.jpg"), (48, 32)),
+            ("animated WebP", fixture("animated.webp"), (48, 32)),
+            ("animated PNG", fixture("animated.png"), (48, 32)),
+            ("no orientation", turned(1), (96, 64)),
+            ("an orientation that there is not", turned(99), (96, 64)),
+            ("Exif without an end", exif_cut, (96, 64)),
+            ("a named type that is not true", encode(ImageFormat::WebP), (96, 64)),
+        ];
+        for (name, bytes, size) in cases {
+            let picture = decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!((picture.width, picture.height), size, "{name}");
+            let (left, right) = (picture.pixel(size.0 / 8, size.1 / 2), picture.pixel(size.0 * 7 / 8, size.1 / 2));
+            assert!(left[0] > 180 && left[2] < 80 && right[2] > 180 && right[0] < 80, "{name}: {left:?} {right:?}");
+            let info = check_picture(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!((info.width, info.height), size, "{name}");
+            assert_eq!(Some(info.format), PictureFormat::of(&bytes), "{name}");
+        }
+        let one = png(DynamicImage::new_rgb8(1, 1));
+        assert_eq!(
+            check_picture(&one).expect("a whole picture"),
+            PictureInfo { format: PictureFormat::Png, width: 1, height: 1 }
+        );
+    }
+
+    #[test]
+    fn little_that_unpacks_to_much_is_no_danger() {
+        // A colour profile and a text that unpack to 64 MB each.
+        let bomb = zeros(64 << 20);
+        assert!(bomb.len() < 500_000, "{}", bomb.len());
+        let profile = [&b"name\0\0"[..], &bomb].concat();
+        for (name, bytes) in [
+            ("profile", with_chunk(encode(ImageFormat::Png), b"iCCP", &profile)),
+            ("text", with_chunk(encode(ImageFormat::Png), b"zTXt", &profile)),
+        ] {
+            assert!(matches!(kind(decode(&bytes)), "picture" | "damaged"), "{name}");
+        }
+        // The pixels end early, whatever the header promises.
+        assert_eq!(kind(decode(&claimed_png(8_000, 8_000))), "damaged");
+    }
+
+    /// A zlib stream (RFC 1950) of about `length` zeros: deflate with fixed codes (RFC 1951, 3.2.6), one literal and then
+    /// matches of 258 bytes at distance 1.
+    fn zeros(length: usize) -> Vec<u8> {
+        let mut bits: Vec<bool> = Vec::new();
+        let mut push = |code: u32, count: u32| bits.extend((0..count).rev().map(|bit| code >> bit & 1 == 1));
+        push(1, 1);
+        // The block's type is written low bit first.
+        push(0b10, 2);
+        push(0x30, 8);
+        for _ in 0..length / 258 {
+            // 285 is length 258; then distance code 0.
+            push(0b1100_0101, 8);
+            push(0, 5);
+        }
+        push(0, 7);
+        let mut out = vec![0x78, 0x9C];
+        out.extend(bits.chunks(8).map(|byte| byte.iter().rev().fold(0u8, |sum, &bit| sum << 1 | u8::from(bit))));
+        // Adler-32 of `n` zeros is n mod 65521 over 1.
+        let count = (length / 258 * 258 + 1) as u32 % 65_521;
+        out.extend((count << 16 | 1).to_be_bytes());
+        out
+    }
+
     #[test]
     fn noise_behind_a_true_beginning_is_no_panic() {
         for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
@@ -182,21 +364,10 @@ mod tests {
 
     #[test]
     fn the_cameras_orientation_is_applied() {
-        let mut jpeg = Vec::new();
-        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 95)
-            .write_image(
-                &image::imageops::resize(&small(), 48, 32, image::imageops::FilterType::Nearest),
-                48,
-                32,
-                ExtendedColorType::Rgb8,
-            )
-            .expect("memory can be written");
-        // An Exif segment with the one entry "orientation: 6", a quarter turn clockwise (Exif 2.3, 4.6.4).
-        let exif = b"\xFF\xE1\x00\x22Exif\0\0II\x2A\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
-        jpeg.splice(2..2, exif.iter().copied());
-        let picture = decode(&jpeg).expect("a true JPEG");
-        assert_eq!((picture.width, picture.height), (32, 48));
-        let top = picture.pixel(16, 2);
+        // 6 is a quarter turn clockwise.
+        let picture = decode(&turned(6)).expect("a true JPEG");
+        assert_eq!((picture.width, picture.height), (64, 96));
+        let top = picture.pixel(32, 4);
         assert!(top[0] > 180 && top[2] < 80, "red was on the left and is at the top now: {top:?}");
     }
 

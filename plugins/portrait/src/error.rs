@@ -7,6 +7,7 @@ use visage_models::{ModelError, SessionError};
 use crate::{
     decode::{MAX_BYTES, MAX_PIXELS},
     face::MIN_FACE_PIXELS,
+    landmarks::LandmarkError,
 };
 
 /// Why a picture cannot become a rig.
@@ -66,6 +67,24 @@ pub enum PortraitError {
         /// Width of the face from ear to ear, in pixels.
         pixels: u32,
     },
+    /// The largest face is not upright.
+    #[error(
+        "the face in the picture {}. Turn the picture until the head is upright, save it and try again.",
+        if degrees.abs() > 135 { "stands on its head" } else { "lies on its side" }
+    )]
+    NotUpright {
+        /// How far it is turned, clockwise.
+        degrees: i32,
+    },
+    /// The landmarks that came with the picture do not fit it.
+    #[error("the landmarks do not fit the picture: {0}")]
+    Landmarks(#[from] LandmarkError),
+    /// The picture that is to stand behind the head will not do.
+    #[error("the background: {0}")]
+    Backdrop(Box<PortraitError>),
+    /// The program has a fault that this picture brings to light.
+    #[error("the picture could not be prepared because of a fault in the program; its log says more. Try another one.")]
+    Panic,
     /// The face models are missing.
     #[error(transparent)]
     Models(#[from] ModelError),

@@ -1,6 +1,8 @@
 //! From a picture to the landmarks of its largest face: detector, then the mesh in a square of its own making, then
 //! both eyes.
 
+use std::f32::consts::{FRAC_PI_2, PI};
+
 use visage_core::{
     Iris, LANDMARKS, MESH_POINTS,
     mesh_topology::{
@@ -32,6 +34,16 @@ const EYE_MARGIN: f32 = 2.3;
 /// Passes of the mesh in a square made from the pass before. Two bring the points to rest within half a pixel in a
 /// thousand.
 const PASSES: usize = 2;
+/// Faces of one picture that are looked at, the largest first.
+const MAX_FACES: usize = 8;
+/// Largest tilt of a face, radians. Beyond, the picture lies on its side.
+pub(crate) const MAX_ROLL: f32 = 60.0 * PI / 180.0;
+/// The square in which a face is judged upright, in squares of its mesh.
+const UPRIGHT_MARGIN: f32 = 1.3;
+/// Scores below this are as good as none.
+const UPRIGHT_LEAST: f32 = 0.1;
+/// How much surer the detector must be of the face when it is turned.
+const UPRIGHT_SCORE: f32 = 0.2;
 /// How much of a lid's correction the rings around it follow: the crease lies on the lid, the socket hardly moves.
 const RING_FOLLOWS: [f32; 2] = [1.0, 0.4];
 
@@ -51,13 +63,36 @@ pub(crate) struct Face {
     pub presence: f32,
 }
 
-/// The largest face of a picture, roughly: a mesh to refine.
+impl Face {
+    /// What follows from the landmarks.
+    pub fn new(landmarks: Box<[[f32; 3]; LANDMARKS]>, presence: f32) -> Self {
+        let rim = |side: usize, at: usize| landmarks[MESH_POINTS + side * 5 + at];
+        let width = |side| distance(rim(side, 1), rim(side, 3));
+        // Both irises of a face are the same size; the mean of two measures is the better measure.
+        let radius = (width(0) + width(1)) / 4.0;
+        let irises = [0, 1].map(|side| Iris { centre: [rim(side, 0)[0], rim(side, 0)[1]], radius });
+        let roll = roll_of(&landmarks[..]);
+        Self { landmarks, irises, roll, presence }
+    }
+}
+
+/// The largest face of a picture, roughly, and where the others are.
+pub(crate) struct Found {
+    /// To be refined.
+    pub mesh: Box<Mesh>,
+    /// Left, top, right, bottom of the smaller faces, in pixels.
+    pub others: Vec<[f32; 4]>,
+}
+
+/// Finds the largest face of a picture.
 ///
 /// # Errors
-/// [`PortraitError::NoFace`] where there is none, [`PortraitError::Inference`].
-pub(crate) fn find_largest(networks: &mut Networks, picture: &Picture) -> Result<Box<Mesh>, PortraitError> {
+/// [`PortraitError::NoFace`] where there is none, [`PortraitError::NotUpright`] where there is one only if the picture is
+/// turned, [`PortraitError::Inference`].
+pub(crate) fn find_largest(networks: &mut Networks, picture: &Picture) -> Result<Found, PortraitError> {
+    let (width, height) = (picture.width as f32, picture.height as f32);
     for threshold in [MIN_SCORE, MIN_SCORE_SECOND_TRY] {
-        for squares in looks(picture.width as f32, picture.height as f32) {
+        for squares in looks(width, height) {
             let mut found: Vec<Detection> = Vec::new();
             for square in squares {
                 for face in networks.detect(picture, square, threshold)? {
@@ -67,15 +102,69 @@ pub(crate) fn find_largest(networks: &mut Networks, picture: &Picture) -> Result
                 }
             }
             found.sort_by(|a, b| b.area().total_cmp(&a.area()));
-            for face in found {
+            let mut largest: Option<Box<Mesh>> = None;
+            let mut others = Vec::new();
+            for face in found.into_iter().take(MAX_FACES) {
                 let (mesh, presence) = networks.mesh(picture, square_of_detection(&face))?;
-                if presence > MIN_PRESENCE {
-                    return Ok(mesh);
+                if presence <= MIN_PRESENCE {
+                    continue;
                 }
+                match &largest {
+                    None => largest = Some(mesh),
+                    Some(_) => others.push(bounds(&mesh[..])),
+                }
+            }
+            if let Some(mesh) = largest {
+                return Ok(Found { mesh, others });
+            }
+        }
+    }
+    // Perhaps it lies on its side; then saying so helps more than that there is none.
+    let [whole, ..] = looks(width, height);
+    for quarter in [1, 3, 2] {
+        let angle = quarter as f32 * FRAC_PI_2;
+        for face in networks.detect(picture, Square { angle, ..whole[0] }, MIN_SCORE)? {
+            let (mesh, presence) = networks.mesh(picture, square_of_detection(&face))?;
+            if presence > MIN_PRESENCE && roll_of(&mesh[..]).abs() > MAX_ROLL {
+                let degrees = roll_of(&mesh[..]).to_degrees().round() as i32;
+                return Err(PortraitError::NotUpright { degrees });
             }
         }
     }
     Err(PortraitError::NoFace)
+}
+
+/// Whether a face is upright enough to be moved: its mesh is, and the detector does not prefer it turned. (A mesh is fitted
+/// to a face that stands on its head as well, badly.)
+///
+/// # Errors
+/// [`PortraitError::NotUpright`], [`PortraitError::Inference`].
+pub(crate) fn upright(networks: &mut Networks, picture: &Picture, face: &Face) -> Result<(), PortraitError> {
+    let roll = face.roll;
+    if roll.abs() > MAX_ROLL {
+        return Err(PortraitError::NotUpright { degrees: roll.to_degrees().round() as i32 });
+    }
+    let square = square_of_mesh(&face.landmarks[..MESH_POINTS]);
+    let mut score = |angle: f32| -> Result<f32, PortraitError> {
+        let found =
+            networks.detect(picture, Square { angle, side: square.side * UPRIGHT_MARGIN, ..square }, UPRIGHT_LEAST)?;
+        Ok(found.first().map_or(0.0, |face| face.score))
+    };
+    let as_it_is = score(roll)?;
+    for (angle, degrees) in [(PI, 180), (FRAC_PI_2, 90), (-FRAC_PI_2, -90)] {
+        if score(angle)? > as_it_is + UPRIGHT_SCORE {
+            return Err(PortraitError::NotUpright { degrees });
+        }
+    }
+    Ok(())
+}
+
+/// Left, top, right and bottom of points.
+pub(crate) fn bounds(points: &[[f32; 3]]) -> [f32; 4] {
+    let start = [f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY];
+    points
+        .iter()
+        .fold(start, |[left, top, right, bottom], &[x, y, _]| [left.min(x), top.min(y), right.max(x), bottom.max(y)])
 }
 
 /// Where to look, in turn: the whole picture; the picture in a wide border, for a face that fills it; overlapping
@@ -108,19 +197,14 @@ fn looks(width: f32, height: f32) -> [Vec<Square>; 3] {
 pub(crate) fn refine(networks: &mut Networks, picture: &Picture, mut mesh: Box<Mesh>) -> Result<Face, SessionError> {
     let mut presence = 0.0;
     for _ in 0..PASSES {
-        (mesh, presence) = networks.mesh(picture, square_of_mesh(&mesh))?;
+        (mesh, presence) = networks.mesh(picture, square_of_mesh(&mesh[..]))?;
     }
     let eyes = [
         networks.eye(picture, square_of_eye(mesh[33], mesh[133], false))?,
         networks.eye(picture, square_of_eye(mesh[362], mesh[263], true))?,
     ];
-    let roll = roll_of(&mesh);
     let mut landmarks = Box::new([[0.0; 3]; LANDMARKS]);
     landmarks[..MESH_POINTS].copy_from_slice(&mesh[..]);
-    let width = |eye: &Eye| distance(eye.iris[1], eye.iris[3]);
-    // Both irises of a face are the same size; the mean of two measures is the better measure.
-    let radius = (width(&eyes[0]) + width(&eyes[1])) / 4.0;
-    let mut irises = [Iris::default(); 2];
     for (side, eye) in eyes.iter().enumerate() {
         correct_lids(&mut landmarks, side, eye);
         let [outer, inner] = EYE_CORNERS[side];
@@ -128,9 +212,8 @@ pub(crate) fn refine(networks: &mut Networks, picture: &Picture, mut mesh: Box<M
         for (point, seen) in landmarks[MESH_POINTS + side * 5..][..5].iter_mut().zip(eye.iris) {
             *point = [seen[0], seen[1], depth];
         }
-        irises[side] = Iris { centre: [eye.iris[0][0], eye.iris[0][1]], radius };
     }
-    Ok(Face { landmarks, irises, roll, presence })
+    Ok(Face::new(landmarks, presence))
 }
 
 /// The iris network sees the edges of the lids far better than the mesh does: its contour replaces the mesh's, and the
@@ -179,7 +262,7 @@ fn correct_lids(landmarks: &mut [[f32; 3]; LANDMARKS], side: usize, eye: &Eye) {
 }
 
 /// Tilt of the line between the outer corners of the eyes.
-fn roll_of(mesh: &Mesh) -> f32 {
+pub(crate) fn roll_of(mesh: &[[f32; 3]]) -> f32 {
     let ([from, _], [to, _]) = (EYE_CORNERS[0], EYE_CORNERS[1]);
     (mesh[to][1] - mesh[from][1]).atan2(mesh[to][0] - mesh[from][0])
 }
@@ -195,7 +278,7 @@ fn square_of_detection(face: &Detection) -> Square {
     }
 }
 
-fn square_of_mesh(mesh: &Mesh) -> Square {
+fn square_of_mesh(mesh: &[[f32; 3]]) -> Square {
     let angle = roll_of(mesh);
     let (sin, cos) = angle.sin_cos();
     let mut low = [f32::INFINITY; 2];
@@ -258,7 +341,7 @@ mod tests {
         }
         // Points 33 and 263 lie where the grid has them; put both in one row.
         mesh[263] = [mesh[33][0] + cos * 50.0, mesh[33][1] + sin * 50.0, 0.0];
-        let square = square_of_mesh(&mesh);
+        let square = square_of_mesh(&mesh[..]);
         assert!((square.angle - 0.3).abs() < 1e-4);
         assert!((square.side - 115.0 * MESH_MARGIN).abs() < 0.1, "{square:?}");
     }

@@ -34,6 +34,14 @@ impl FaceFrame {
     }
 }
 
+impl FaceFrame {
+    /// The point of the picture at (u, v).
+    pub fn point(&self, u: f32, v: f32) -> [f32; 2] {
+        let (across, along) = (u * self.width, v * self.height);
+        [0, 1].map(|axis| self.centre[axis] + self.right[axis] * across + self.up[axis] * along)
+    }
+}
+
 /// 0 below `from`, 1 above `to`, smooth between (Hermite).
 pub(crate) fn smoothstep(from: f32, to: f32, value: f32) -> f32 {
     let t = ((value - from) / (to - from)).clamp(0.0, 1.0);
@@ -71,6 +79,8 @@ mod tests {
             let [px, py, _] = place(x, y);
             let found = frame.coordinates(px, py);
             assert!((found.0 - u).abs() < 1e-4 && (found.1 - v).abs() < 1e-4, "{found:?}");
+            let back = frame.point(u, v);
+            assert!((back[0] - px).abs() < 1e-3 && (back[1] - py).abs() < 1e-3, "{back:?}");
         }
     }
 

@@ -2,7 +2,11 @@
 //!
 //! Coordinates are continuous: the pixel in column 3 spans x from 3 to 4, its centre is at 3.5.
 
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image, images::ImageRef};
+use fast_image_resize::{
+    FilterType, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::U8x3,
+};
 use visage_core::Raster;
 
 /// 8-bit sRGB, rows from the top, not padded.
@@ -71,19 +75,20 @@ impl Picture {
             }
             return Self { width: side, height: side, rgb };
         }
-        let source = ImageRef::new(self.width as u32, self.height as u32, &self.rgb, PixelType::U8x3)
+        // Typed, so that only the code for these pixels is compiled.
+        let source = TypedImageRef::<U8x3>::from_buffer(self.width as u32, self.height as u32, &self.rgb)
             .expect("the buffer of a picture has three bytes a pixel");
-        let mut out = Image::new(target as u32, target as u32, PixelType::U8x3);
+        let mut rgb = vec![0; target * target * 3];
+        let mut out = TypedImage::<U8x3>::from_buffer(target as u32, target as u32, &mut rgb)
+            .expect("the buffer has three bytes a pixel");
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(
             x as f64,
             y as f64,
             side as f64,
             side as f64,
         );
-        Resizer::new()
-            .resize(&source, &mut out, &options)
-            .expect("source and target have the same pixel type and the crop lies inside");
-        Self { width: target, height: target, rgb: out.into_vec() }
+        Resizer::new().resize_typed(&source, &mut out, &options).expect("the crop lies inside");
+        Self { width: target, height: target, rgb }
     }
 
     /// The square picture, scaled.

@@ -1,9 +1,16 @@
 //! Real pictures through the real networks.
 
+#[path = "portrait/backdrops.rs"]
+mod backdrops;
+#[path = "portrait/placed.rs"]
+mod placed;
+#[path = "portrait/plugin.rs"]
+mod plugin;
+
 use std::{io::Cursor, path::PathBuf, sync::OnceLock};
 
 use image::{DynamicImage, ImageFormat, RgbImage, imageops};
-use visage_core::{LANDMARKS, Rig};
+use visage_core::{LANDMARKS, PortraitSource, Rig};
 use visage_models::Store;
 use visage_portrait::{FaceMeasure, MAX_SIDE, PortraitError, RigBuilder, encode_png, inspect};
 
@@ -16,7 +23,12 @@ fn picture() -> RgbImage {
 }
 
 fn builder() -> RigBuilder {
-    RigBuilder::new(&Store::default()).expect("the face models are shipped and set-up fetches ONNX Runtime")
+    RigBuilder::new(&Store::default())
+}
+
+/// Builds without landmarks or a backdrop. The face models are shipped, and set-up fetches ONNX Runtime.
+fn build(bytes: Vec<u8>) -> Result<Rig, PortraitError> {
+    builder().build(&PortraitSource::picture_only(bytes))
 }
 
 fn encode(picture: RgbImage, format: ImageFormat) -> Vec<u8> {
@@ -138,7 +150,7 @@ fn the_same_bytes_make_the_same_rig() {
 #[test]
 fn png_and_webp_make_nearly_the_same_face() {
     for format in [ImageFormat::Png, ImageFormat::WebP] {
-        let other = builder().build(&encode(picture(), format)).expect("the fixture has a face");
+        let other = build(encode(picture(), format)).expect("the fixture has a face");
         let apart = (0..LANDMARKS).map(|at| {
             let (a, b) = (rig().landmarks[at], other.landmarks[at]);
             (a[0] - b[0]).hypot(a[1] - b[1])
@@ -151,7 +163,10 @@ fn png_and_webp_make_nearly_the_same_face() {
 fn of_two_faces_the_larger_one_is_taken() {
     let mut both = on_canvas(384, (900, 384), (500, 0));
     imageops::overlay(&mut both, &imageops::thumbnail(&picture(), 200, 200), 40, 100);
-    let rig = builder().build(&encode(both, ImageFormat::Png)).expect("there are faces");
+    let bytes = encode(both, ImageFormat::Png);
+    let found = builder().find_face(&bytes).expect("there are faces");
+    assert!(found.bounds[0] > 500.0 && found.others.len() == 1 && found.others[0][2] < 240.0, "{found:?}");
+    let rig = build(bytes).expect("there are faces");
     // A square of 384 around the larger head, which is at the right.
     let width = rig.landmarks[454][0] - rig.landmarks[234][0];
     assert!((100.0..140.0).contains(&width), "{width}");
@@ -171,10 +186,19 @@ fn pictures_that_will_not_do_are_told_apart() {
         ("one pixel", RgbImage::new(1, 1), |error| matches!(error, PortraitError::NoFace)),
     ];
     for (name, picture, expected) in cases {
-        match builder().build(&encode(picture, ImageFormat::Png)) {
+        match build(encode(picture, ImageFormat::Png)) {
             Err(error) => assert!(expected(&error), "{name}: {error}"),
             Ok(_) => panic!("{name} became a rig"),
         }
+    }
+    for (name, turned, words) in [
+        ("head down", imageops::rotate180(&picture()), "stands on its head"),
+        ("to the right", imageops::rotate90(&picture()), "lies on its side"),
+        ("to the left", imageops::rotate270(&picture()), "lies on its side"),
+    ] {
+        let error = build(encode(turned, ImageFormat::Png)).map(drop).expect_err(name);
+        let right = matches!(error, PortraitError::NotUpright { .. }) && error.to_string().contains(words);
+        assert!(right, "{name}: {error}");
     }
     let missing = builder().build_file("/no/such/picture.jpg".as_ref());
     assert!(matches!(missing, Err(PortraitError::Unreadable { .. })));
@@ -185,11 +209,11 @@ fn faces_large_and_small_in_the_picture_are_found() {
     // The face alone, up to its edges.
     let close = imageops::crop_imm(&picture(), 122, 50, 136, 150).to_image();
     let close = imageops::resize(&close, 680, 750, imageops::FilterType::CatmullRom);
-    let rig = builder().build(&encode(close, ImageFormat::Png)).expect("a face that fills the picture");
+    let rig = build(encode(close, ImageFormat::Png)).expect("a face that fills the picture");
     assert_eq!(rig.portrait.width, 680);
     // A face of 100 pixels in 2400×1600.
     let far = on_canvas(330, (2400, 1600), (1900, 1100));
-    let rig = builder().build(&encode(far, ImageFormat::Png)).expect("a face that is small in the picture");
+    let rig = build(encode(far, ImageFormat::Png)).expect("a face that is small in the picture");
     assert!(rig.portrait.width < 500 && rig.portrait.width as usize <= MAX_SIDE, "{}", rig.portrait.width);
 }
 
