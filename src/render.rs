@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use bevy::{ecs::message::MessageCursor, prelude::*};
 use visage_core::{AudioBlock, Emotion, Frame, Language, Tick, TurnId, Utterance};
 use visage_schedule::{FrameReady, Problem, Say, SetEmotion, Sounding};
-use visage_stage::OnStage;
+use visage_stage::{OnStage, unpremultiplied};
 use visage_stream::{AudioSettings, Recorder, VideoSettings};
 use visage_voice::Voice;
 
@@ -212,7 +212,7 @@ impl Take {
     }
 }
 
-/// One PNG for each frame: `00000.png`, `00001.png` and so on.
+/// One PNG for each frame: `00000.png`, `00001.png` and so on. Where the backdrop is transparent, so are they.
 pub struct FramesFolder {
     folder: PathBuf,
     count: u64,
@@ -232,8 +232,14 @@ impl FramesFolder {
 impl Sink for FramesFolder {
     fn frame(&mut self, frame: &Frame) -> anyhow::Result<()> {
         let path = self.folder.join(format!("{:05}.png", frame.tick.0));
-        image::save_buffer(&path, &frame.rgba, frame.width, frame.height, image::ExtendedColorType::Rgba8)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        image::save_buffer(
+            &path,
+            &unpremultiplied(&frame.rgba),
+            frame.width,
+            frame.height,
+            image::ExtendedColorType::Rgba8,
+        )
+        .with_context(|| format!("cannot write {}", path.display()))?;
         self.count += 1;
         Ok(())
     }
@@ -331,15 +337,7 @@ mod tests {
         fn mouth(sounding: Res<Sounding>, mut pose: ResMut<CurrentPose>) {
             pose.0[visage_core::Blendshape::JawOpen] = sounding.block.samples[400].abs() * 3.0;
         }
-        let profile = CharacterProfile {
-            id: "drawn".into(),
-            name: "Drawn".into(),
-            portrait: "drawn.png".into(),
-            voices: vec![],
-            personalities: vec![],
-            emotions: vec![],
-            liveliness: 1.0,
-        };
+        let profile = CharacterProfile { id: "drawn".into(), name: "Drawn".into(), ..CharacterProfile::default() };
         let mut app = App::new();
         app.add_plugins(HeadlessPlugins::open(Adapter::Software).expect("mesa-vulkan-drivers is installed"))
             .add_plugins((SchedulePlugin, MockVoice::default(), StagePlugin { size: 64, ..default() }))
@@ -394,11 +392,11 @@ mod tests {
     fn frames_become_pictures() {
         let folder = std::env::temp_dir().join(format!("visage-frames-{}", std::process::id()));
         let mut sink = Box::new(FramesFolder::create(&folder).expect("it can be made"));
-        let frame = Frame { tick: Tick(7), width: 2, height: 1, rgba: Arc::from([1, 2, 3, 255, 4, 5, 6, 255]) };
+        let frame = Frame { tick: Tick(7), width: 2, height: 1, rgba: Arc::from([1, 2, 3, 255, 4, 5, 6, 128]) };
         sink.frame(&frame).expect("it can be written");
         let read = image::open(folder.join("00007.png")).expect("it is there").to_rgba8();
         fs::remove_dir_all(&folder).expect("it was made above");
-        assert_eq!(read.as_raw().as_slice(), &*frame.rgba);
+        assert_eq!(read.as_raw().as_slice(), [1, 2, 3, 255, 8, 10, 12, 128]);
         assert!(sink.finish().expect("nothing can fail").ends_with("1 frames"));
     }
 }

@@ -22,7 +22,7 @@ mod plugin;
 mod track;
 
 pub use analysis::Analyser;
-pub use mouth::{mouth, mouth_pose};
+pub use mouth::mouth_pose;
 pub use phonemes::{Articulation, articulation};
 pub use plugin::{FASTEST, LipsyncPlugin};
 pub use track::{LEAD, MouthTrack};

@@ -82,15 +82,7 @@ fn move_face(clock: Res<MediaClock>, mut pose: ResMut<CurrentPose>) {
 }
 
 fn nobody() -> CharacterProfile {
-    CharacterProfile {
-        id: "drawn".into(),
-        name: "Drawn".into(),
-        portrait: "drawn.png".into(),
-        voices: vec![],
-        personalities: vec![],
-        emotions: vec![],
-        liveliness: 1.0,
-    }
+    CharacterProfile { id: "drawn".into(), name: "Drawn".into(), ..CharacterProfile::default() }
 }
 
 /// Processor time by name of the thread.

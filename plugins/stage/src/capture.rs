@@ -60,6 +60,8 @@ pub struct Capture {
 #[derive(Resource)]
 pub struct Captures {
     frames: Receiver<Captured>,
+    /// The newest frame that was handed on.
+    newest: Option<Tick>,
     lost: Arc<AtomicU64>,
 }
 
@@ -82,7 +84,7 @@ pub fn capture(gpu: &StageGpu, size: u32, enabled: bool) -> (Capture, Captures) 
         give_back.try_send(buffer).expect("there is room for as many as are made");
     }
     let lost = Arc::new(AtomicU64::new(0));
-    let captures = Captures { frames, lost: lost.clone() };
+    let captures = Captures { frames, newest: None, lost: lost.clone() };
     (Capture { size, stride, free, give_back, frames: frames_in, lost, enabled }, captures)
 }
 
@@ -142,9 +144,10 @@ impl Capture {
     }
 }
 
-/// Writes the frames that have come back, oldest first.
+/// Writes the frames that have come back, oldest first. Whoever draws stills polls the device, too, so that one frame can
+/// overtake another; then the older one is lost.
 pub fn collect(
-    captures: Res<Captures>,
+    mut captures: ResMut<Captures>,
     device: Res<RenderDevice>,
     clock: Res<MediaClock>,
     mut ready: MessageWriter<FrameReady>,
@@ -156,6 +159,11 @@ pub fn collect(
     }
     while let Ok(Captured { frame, copy }) = captures.frames.try_recv() {
         times.record("readback", copy);
+        if captures.newest.is_some_and(|newest| newest >= frame.tick) {
+            captures.lost.fetch_add(1, Ordering::Relaxed);
+            continue;
+        }
+        captures.newest = Some(frame.tick);
         stats.captured += 1;
         stats.late += u64::from(frame.tick.next() < clock.tick);
         ready.write(FrameReady(frame));

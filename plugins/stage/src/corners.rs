@@ -1,7 +1,6 @@
 //! The corners of triangles in the form in which the graphics device takes them. Pure.
 
 use bytemuck::{Pod, Zeroable};
-use visage_core::Raster;
 use visage_warp::{Layer, Texture, Vertex};
 
 /// A corner: clip space, texture coordinates, premultiplied colour.
@@ -54,10 +53,10 @@ pub fn joined(layers: &[Layer], matte: &[u8], size: u32, fixed_uv: bool) -> (Vec
     (indices, runs)
 }
 
-/// Writes the corners of all layers to `out`, replacing what is there. `portrait` gives the size that positions refer
-/// to.
-pub fn pack(layers: &[Layer], portrait: &Raster, out: &mut Vec<Corner>) {
-    let (x, y) = (2.0 / portrait.width as f32, 2.0 / portrait.height as f32);
+/// Writes the corners of all layers to `out`, replacing what is there. `side` is the width and height of the portrait,
+/// to which positions refer.
+pub fn pack(layers: &[Layer], side: u32, out: &mut Vec<Corner>) {
+    let unit = 2.0 / side as f32;
     out.clear();
     out.extend(layers.iter().flat_map(|layer| &layer.vertices).map(|vertex| {
         let alpha = vertex.colour[3];
@@ -65,7 +64,7 @@ pub fn pack(layers: &[Layer], portrait: &Raster, out: &mut Vec<Corner>) {
             [vertex.colour[0] * alpha, vertex.colour[1] * alpha, vertex.colour[2] * alpha, alpha]
                 .map(|channel| (channel.clamp(0.0, 1.0) * 255.0 + 0.5) as u8);
         Corner {
-            clip: [vertex.position[0] * x - 1.0, 1.0 - vertex.position[1] * y],
+            clip: [vertex.position[0] * unit - 1.0, 1.0 - vertex.position[1] * unit],
             uv: vertex.uv,
             colour: [red, green, blue, alpha],
         }
@@ -111,8 +110,6 @@ impl Sums {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn vertex(x: f32, y: f32) -> Vertex {
@@ -154,9 +151,8 @@ mod tests {
 
     #[test]
     fn pixels_become_clip_space_and_colours_are_premultiplied() {
-        let portrait = Raster { width: 64, height: 64, rgba: Arc::from([]) };
         let mut corners = vec![];
-        pack(&[layer(Texture::Portrait, 32.0)], &portrait, &mut corners);
+        pack(&[layer(Texture::Portrait, 32.0)], 64, &mut corners);
         assert_eq!(corners[0], Corner { clip: [0.0, 0.0], uv: [0.5, 0.5], colour: [128, 64, 0, 128] });
         assert_eq!(corners[2].clip, [0.0, -0.125]);
     }

@@ -1,4 +1,5 @@
 //! Draws a tick: the kept background is copied, what moves is drawn over it, and the frame is handed to the capture.
+//! While one character gives way to the next, both are drawn, and the two pictures are mixed.
 //!
 //! Everything is recorded in one command buffer without a camera, a view or a render phase; the commands are few, and so
 //! is what the processor has to do for them (docs-secretary/adr/0002-mesh-warp-in-bevy.md).
@@ -41,8 +42,12 @@ pub struct DrawList {
     pub pictures: Option<Arc<ScenePictures>>,
     /// All layers' corners.
     pub corners: Vec<Corner>,
-    /// How much of the picture from before the last change of character still shows, 0..=1.
+    /// How much of what was on stage before still shows, 0..=1.
     pub fade: f32,
+    /// The character that leaves, while some of it still shows; `None` is the empty stage.
+    pub leaving: Option<Arc<ScenePictures>>,
+    /// Its corners.
+    pub leaving_corners: Vec<Corner>,
 }
 
 /// The render world's side.
@@ -55,31 +60,33 @@ pub struct Easel {
     /// The layers that do not move.
     backdrop: Texture,
     backdrop_view: TextureView,
-    /// The picture from before the last change of character, and a rectangle to draw it with.
-    before: Texture,
+    /// The character that leaves, and a rectangle to draw it with.
+    before_view: TextureView,
     before_bound: BindGroup,
     rectangle: Buffer,
     empty: [u8; 3],
     submit: Option<Duration>,
 }
 
-/// Corners of a rectangle that covers the stage, as two triangles: clip space, texture coordinates.
-const RECTANGLE: [[f32; 4]; 6] = [
-    [-1.0, 1.0, 0.0, 0.0],
-    [1.0, 1.0, 1.0, 0.0],
-    [-1.0, -1.0, 0.0, 1.0],
-    [-1.0, -1.0, 0.0, 1.0],
-    [1.0, 1.0, 1.0, 0.0],
-    [1.0, -1.0, 1.0, 1.0],
+/// Corners of a rectangle that covers the stage, as two triangles.
+const RECTANGLE: [Corner; 6] = [
+    Corner { clip: [-1.0, 1.0], uv: [0.0, 0.0], colour: [255; 4] },
+    Corner { clip: [1.0, 1.0], uv: [1.0, 0.0], colour: [255; 4] },
+    Corner { clip: [-1.0, -1.0], uv: [0.0, 1.0], colour: [255; 4] },
+    Corner { clip: [-1.0, -1.0], uv: [0.0, 1.0], colour: [255; 4] },
+    Corner { clip: [1.0, 1.0], uv: [1.0, 0.0], colour: [255; 4] },
+    Corner { clip: [1.0, -1.0], uv: [1.0, 1.0], colour: [255; 4] },
 ];
 
 /// Takes over the main world's list, and gives it the measurements of the last frame.
 pub fn extract(mut main: ResMut<MainWorld>, mut easel: ResMut<Easel>) {
     let mut list = main.resource_mut::<DrawList>();
     std::mem::swap(&mut list.corners, &mut easel.list.corners);
+    std::mem::swap(&mut list.leaving_corners, &mut easel.list.leaving_corners);
     easel.list.tick = list.tick;
     easel.list.fade = list.fade;
     easel.list.pictures.clone_from(&list.pictures);
+    easel.list.leaving.clone_from(&list.leaving);
     if let Some(time) = easel.submit.take() {
         main.resource_mut::<StageTimes>().record("submit", time);
     }
@@ -100,7 +107,8 @@ pub fn draw(
     }
     let began = Instant::now();
     let mut encoder = gpu.device.create_command_encoder(&CommandEncoderDescriptor { label: Some("stage") });
-    easel.change_scene(&gpu, &mut encoder, &target.texture);
+    easel.change_scene(&gpu, &mut encoder);
+    easel.paint_leaving(&gpu, &mut encoder);
     copy(&mut encoder, &easel.backdrop, &target.texture);
     // Bevy's view of the target converts colours; this one does not.
     let view = target.texture.create_view(&TextureViewDescriptor { format: Some(FORMAT), ..default() });
@@ -125,16 +133,15 @@ impl Easel {
             backdrop_view: backdrop.create_view(&TextureViewDescriptor::default()),
             backdrop,
             before_bound: gpu.bound(&before),
-            before,
-            rectangle: gpu
-                .buffer(size_of::<[Corner; RECTANGLE.len()]>() as u64, BufferUsages::VERTEX | BufferUsages::COPY_DST),
+            before_view: before.create_view(&TextureViewDescriptor::default()),
+            rectangle: gpu.constant(bytemuck::cast_slice(&RECTANGLE), BufferUsages::VERTEX),
             empty,
             submit: None,
         }
     }
 
-    /// When the character has changed: keeps the last picture for the cross-fade and paints the new background.
-    fn change_scene(&mut self, gpu: &StageGpu, encoder: &mut CommandEncoder, target: &Texture) {
+    /// When the character has changed: paints what of it does not move.
+    fn change_scene(&mut self, gpu: &StageGpu, encoder: &mut CommandEncoder) {
         let same = match (&self.on_stage, &self.list.pictures) {
             (Some(old), Some(new)) => Arc::ptr_eq(old, new),
             (None, None) => self.drawn.is_some(),
@@ -143,10 +150,7 @@ impl Easel {
         if same {
             return;
         }
-        copy(encoder, target, &self.before);
-        let [red, green, blue] = self.empty.map(|value| f32::from(value) / 255.0);
-        let clear = LoadOp::Clear(LinearRgba::rgb(red, green, blue).into());
-        let mut pass = begin(encoder, &self.backdrop_view, clear);
+        let mut pass = begin(encoder, &self.backdrop_view, self.ground(self.list.pictures.is_some()));
         if let Some(pictures) = &self.list.pictures {
             gpu.queue.write_buffer(&pictures.corners, 0, bytemuck::cast_slice(&self.list.corners));
             paint(&mut pass, gpu, pictures, |run| !run.moving);
@@ -154,7 +158,28 @@ impl Easel {
         self.on_stage.clone_from(&self.list.pictures);
     }
 
-    /// Paints what moves, and over it what is left of the picture from before.
+    /// What lies under everything: nothing where a character is, else the colour of the empty stage.
+    fn ground(&self, character: bool) -> LoadOp<wgpu::Color> {
+        let [red, green, blue] = self.empty.map(|value| f64::from(value) / 255.0);
+        LoadOp::Clear(if character {
+            wgpu::Color::TRANSPARENT
+        } else {
+            wgpu::Color { r: red, g: green, b: blue, a: 1.0 }
+        })
+    }
+
+    /// Paints the whole character that leaves, in a picture of its own.
+    fn paint_leaving(&self, gpu: &StageGpu, encoder: &mut CommandEncoder) {
+        if self.list.fade > 0.0 {
+            let mut pass = begin(encoder, &self.before_view, self.ground(self.list.leaving.is_some()));
+            if let Some(pictures) = &self.list.leaving {
+                gpu.queue.write_buffer(&pictures.corners, 0, bytemuck::cast_slice(&self.list.leaving_corners));
+                paint(&mut pass, gpu, pictures, |_| true);
+            }
+        }
+    }
+
+    /// Paints what moves, and over it what is left of the character that leaves.
     fn paint_moving(&self, gpu: &StageGpu, encoder: &mut CommandEncoder, target: &WgpuTextureView) {
         let mut pass = begin(encoder, target, LoadOp::Load);
         if let Some(pictures) = &self.list.pictures
@@ -165,10 +190,9 @@ impl Easel {
             paint(&mut pass, gpu, pictures, |run| run.moving);
         }
         if self.list.fade > 0.0 {
-            let alpha = (self.list.fade.min(1.0) * 255.0) as u8;
-            let corners = RECTANGLE.map(|[x, y, u, v]| Corner { clip: [x, y], uv: [u, v], colour: [alpha; 4] });
-            gpu.queue.write_buffer(&self.rectangle, 0, bytemuck::cast_slice(&corners));
-            pass.set_pipeline(&gpu.pipeline);
+            let share = f64::from(self.list.fade.min(1.0));
+            pass.set_pipeline(&gpu.mix);
+            pass.set_blend_constant(wgpu::Color { r: share, g: share, b: share, a: share });
             pass.set_bind_group(0, &*self.before_bound, &[]);
             pass.set_vertex_buffer(0, *self.rectangle.slice(..));
             pass.draw(0..RECTANGLE.len() as u32, 0..1);
@@ -176,7 +200,7 @@ impl Easel {
     }
 }
 
-fn begin<'a>(
+pub fn begin<'a>(
     encoder: &'a mut CommandEncoder,
     view: &WgpuTextureView,
     load: LoadOp<wgpu::Color>,
@@ -194,7 +218,7 @@ fn begin<'a>(
 }
 
 /// Draws the layers that `which` picks, in order.
-fn paint(pass: &mut wgpu::RenderPass<'_>, gpu: &StageGpu, pictures: &ScenePictures, which: impl Fn(&Run) -> bool) {
+pub fn paint(pass: &mut wgpu::RenderPass<'_>, gpu: &StageGpu, pictures: &ScenePictures, which: impl Fn(&Run) -> bool) {
     pass.set_pipeline(&gpu.pipeline);
     pass.set_vertex_buffer(0, *pictures.corners.slice(..));
     pass.set_index_buffer(*pictures.indices.slice(..), IndexFormat::Uint32);

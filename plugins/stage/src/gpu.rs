@@ -34,6 +34,13 @@ const BLEND: BlendComponent = BlendComponent {
     operation: BlendOperation::Add,
 };
 
+/// A picture replaces a share of what is there: as much as the pass's blend constant says.
+const SHARE: BlendComponent = BlendComponent {
+    src_factor: BlendFactor::Constant,
+    dst_factor: BlendFactor::OneMinusConstant,
+    operation: BlendOperation::Add,
+};
+
 /// Where [`Corner`]'s fields lie.
 const ATTRIBUTES: [VertexAttribute; 3] = [
     VertexAttribute { format: VertexFormat::Float32x2, offset: 0, shader_location: 0 },
@@ -41,12 +48,15 @@ const ATTRIBUTES: [VertexAttribute; 3] = [
     VertexAttribute { format: VertexFormat::Unorm8x4, offset: 16, shader_location: 2 },
 ];
 
-/// The device, its queue and the one pipeline. In both worlds, and on the thread that prepares characters.
+/// The device, its queue and the pipelines. In both worlds, and on the threads that prepare characters and draw stills.
 #[derive(Resource, Clone)]
 pub struct StageGpu {
     pub device: RenderDevice,
     pub queue: RenderQueue,
+    /// Lays corners over what is there.
     pub pipeline: RenderPipeline,
+    /// Mixes corners with what is there; how much is the pass's blend constant.
+    pub mix: RenderPipeline,
     layout: BindGroupLayout,
     sampler: Arc<Sampler>,
 }
@@ -77,42 +87,45 @@ impl StageGpu {
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
-        let pipeline = device.create_render_pipeline(&RawRenderPipelineDescriptor {
-            label: Some("stage"),
-            layout: Some(&pipeline_layout),
-            vertex: RawVertexState {
-                module: &shader,
-                entry_point: Some("corner"),
-                compilation_options: PipelineCompilationOptions::default(),
-                buffers: &[RawVertexBufferLayout {
-                    array_stride: size_of::<Corner>() as u64,
-                    step_mode: VertexStepMode::Vertex,
-                    attributes: &ATTRIBUTES,
-                }],
-            },
-            primitive: PrimitiveState::default(),
-            depth_stencil: None,
-            multisample: MultisampleState::default(),
-            fragment: Some(RawFragmentState {
-                module: &shader,
-                entry_point: Some("pixel"),
-                compilation_options: PipelineCompilationOptions::default(),
-                targets: &[Some(ColorTargetState {
-                    format: FORMAT,
-                    blend: Some(BlendState { color: BLEND, alpha: BLEND }),
-                    write_mask: ColorWrites::ALL,
-                })],
-            }),
-            multiview_mask: None,
-            cache: None,
-        });
+        let pipeline = |blend: BlendComponent| {
+            device.create_render_pipeline(&RawRenderPipelineDescriptor {
+                label: Some("stage"),
+                layout: Some(&pipeline_layout),
+                vertex: RawVertexState {
+                    module: &shader,
+                    entry_point: Some("corner"),
+                    compilation_options: PipelineCompilationOptions::default(),
+                    buffers: &[RawVertexBufferLayout {
+                        array_stride: size_of::<Corner>() as u64,
+                        step_mode: VertexStepMode::Vertex,
+                        attributes: &ATTRIBUTES,
+                    }],
+                },
+                primitive: PrimitiveState::default(),
+                depth_stencil: None,
+                multisample: MultisampleState::default(),
+                fragment: Some(RawFragmentState {
+                    module: &shader,
+                    entry_point: Some("pixel"),
+                    compilation_options: PipelineCompilationOptions::default(),
+                    targets: &[Some(ColorTargetState {
+                        format: FORMAT,
+                        blend: Some(BlendState { color: blend, alpha: blend }),
+                        write_mask: ColorWrites::ALL,
+                    })],
+                }),
+                multiview_mask: None,
+                cache: None,
+            })
+        };
+        let (pipeline, mix) = (pipeline(BLEND), pipeline(SHARE));
         let sampler = device.create_sampler(&SamplerDescriptor {
             label: Some("stage"),
             mag_filter: FilterMode::Linear,
             min_filter: FilterMode::Linear,
             ..default()
         });
-        Self { device, queue, pipeline, layout, sampler: Arc::new(sampler) }
+        Self { device, queue, pipeline, mix, layout, sampler: Arc::new(sampler) }
     }
 
     /// A texture of premultiplied sRGB bytes, bound for sampling.

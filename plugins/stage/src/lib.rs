@@ -3,7 +3,8 @@
 //! In Present it takes [`CurrentPose`](visage_schedule::CurrentPose) and
 //! [`ActiveCharacter`](visage_schedule::ActiveCharacter), warps the portrait and draws it into [`StageImage`]. In Ingest
 //! of a later tick, normally the next one, it writes the finished picture as
-//! [`FrameReady`](visage_schedule::FrameReady), which carries the tick whose pose it shows.
+//! [`FrameReady`](visage_schedule::FrameReady), which carries the tick whose pose it shows. Beside that it draws stills of any
+//! face for whoever asks at [`StillDoor`](visage_schedule::StillDoor).
 //!
 //! ```no_run
 //! use bevy::prelude::*;
@@ -27,9 +28,11 @@ mod pixels;
 mod plugin;
 mod present;
 mod scene;
+mod stills;
 
 pub use adapter::{Adapter, AdapterReport, HeadlessPlugins, NoAdapter};
 pub use capture::{FrameStats, wait_for_frames};
+pub use pixels::unpremultiplied;
 pub use plugin::{MAX_SIZE, StagePlugin};
 pub use present::OnStage;
 

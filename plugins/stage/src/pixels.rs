@@ -16,6 +16,21 @@ pub fn premultiplied(rgba: &[u8], alpha: Option<&[u8]>) -> Vec<u8> {
     out
 }
 
+/// The opposite of [`premultiplied`]: colours as they are before transparency takes its share, as image files hold them.
+/// Where nothing is transparent, the bytes stay what they are.
+pub fn unpremultiplied(rgba: &[u8]) -> Vec<u8> {
+    let mut out = rgba.to_vec();
+    for pixel in out.chunks_exact_mut(4) {
+        let alpha = u32::from(pixel[3]);
+        for channel in &mut pixel[..3] {
+            // No division by zero: what cannot be seen has no colour.
+            let whole = (u32::from(*channel) * 255 + alpha / 2).checked_div(alpha).unwrap_or(0);
+            *channel = whole.min(255) as u8;
+        }
+    }
+    out
+}
+
 /// `value * by / 255`, rounded.
 pub const fn scaled(value: u8, by: u8) -> u8 {
     ((value as u32 * by as u32 + 127) / 255) as u8
@@ -91,6 +106,17 @@ mod tests {
         check([200, 100, 50, 255], None, [200, 100, 50, 255]);
         check([200, 100, 50, 255], Some(&[0]), [0, 0, 0, 0]);
         check([255, 100, 51, 128], None, [128, 50, 26, 128]);
+    }
+
+    #[test]
+    fn colours_come_back_from_under_alpha() {
+        for colour in [[0, 0, 0, 255], [255, 128, 1, 255], [7, 200, 90, 128], [7, 200, 90, 0]] {
+            let back = unpremultiplied(&premultiplied(&colour, None));
+            let near = back.iter().zip(colour).all(|(a, b)| a.abs_diff(b) <= 1);
+            assert!(if colour[3] == 0 { back == [0; 4] } else { near }, "{colour:?}: {back:?}");
+        }
+        // Blending in steps of a 255th may leave a colour brighter than its alpha.
+        assert_eq!(unpremultiplied(&[9, 8, 0, 8]), [255, 255, 0, 8]);
     }
 
     #[test]

@@ -10,8 +10,9 @@ use bevy::{
         renderer::{RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue},
     },
 };
+use tokio::sync::mpsc;
 use visage_core::WorkerHandle;
-use visage_schedule::VisageSystems;
+use visage_schedule::{StillDoor, StillRequest, VisageSystems};
 
 use crate::{
     StageImage,
@@ -20,6 +21,7 @@ use crate::{
     gpu::{FORMAT, SEEN_AS, StageGpu},
     present::{self, Cast, OnStage},
     scene::SceneBuilder,
+    stills::{self, Stills},
 };
 
 /// Draws the active character, tick by tick, into [`StageImage`], and brings the frames back.
@@ -34,7 +36,7 @@ pub struct StagePlugin {
     pub empty: [u8; 3],
     /// Whether frames are brought back and written as `FrameReady`. A window that only shows [`StageImage`] needs none.
     pub capture: bool,
-    /// Ticks of cross-fade from one character to the next.
+    /// Ticks in which one character fades into the next. Both move meanwhile.
     pub fade_ticks: u32,
 }
 
@@ -45,9 +47,13 @@ pub const MAX_SIZE: u32 = 1080;
 /// only when the last one has come, so one of each is all there is.
 const BUILDS: usize = 1;
 
+/// The end of the door, until the device is there.
+#[derive(Resource)]
+struct Requests(mpsc::Receiver<StillRequest>);
+
 impl Default for StagePlugin {
     fn default() -> Self {
-        Self { size: 512, empty: [38, 42, 50], capture: true, fade_ticks: 8 }
+        Self { size: 512, empty: [38, 42, 50], capture: true, fade_ticks: 9 }
     }
 }
 
@@ -58,15 +64,19 @@ impl Plugin for StagePlugin {
         image.texture_descriptor.usage |= TextureUsages::COPY_SRC;
         image.asset_usage = RenderAssetUsages::RENDER_WORLD;
         let image = app.world_mut().resource_mut::<Assets<Image>>().add(image);
+        let (door, requests) = mpsc::channel(stills::DOOR);
         app.insert_resource(StageImage(image))
+            .insert_resource(StillDoor(door))
+            .insert_resource(Requests(requests))
             .init_resource::<DrawList>()
             .init_resource::<FrameStats>()
             .init_resource::<OnStage>()
-            .add_systems(FixedUpdate, capture::collect.in_set(VisageSystems::Ingest))
+            .add_systems(FixedUpdate, (capture::collect, stills::serve).in_set(VisageSystems::Ingest))
             .add_systems(FixedUpdate, present::present.in_set(VisageSystems::Present));
     }
 
     fn finish(&self, app: &mut App) {
+        let Some(requests) = app.world_mut().remove_resource::<Requests>() else { return };
         let size = self.size.clamp(16, MAX_SIZE);
         let device = app.world().resource::<RenderDevice>().clone();
         let queue = app.world().resource::<RenderQueue>().clone();
@@ -76,7 +86,9 @@ impl Plugin for StagePlugin {
         let builder = SceneBuilder { gpu: gpu.clone(), size };
         let worker =
             WorkerHandle::spawn("stage builder", BUILDS, BUILDS, || Ok::<_, std::convert::Infallible>(builder));
-        app.insert_resource(captures).insert_resource(Cast::new(worker, self.fade_ticks));
+        app.insert_resource(captures)
+            .insert_resource(Cast::new(worker, self.fade_ticks))
+            .insert_resource(Stills::new(requests.0, gpu.clone()));
         let Some(render) = app.get_sub_app_mut(RenderApp) else { return };
         render
             .insert_resource(Easel::new(&gpu, size, self.empty))

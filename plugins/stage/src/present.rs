@@ -7,7 +7,6 @@ use visage_core::{Rig, Worker, WorkerHandle};
 use visage_schedule::{ActiveCharacter, CurrentPose, MediaClock, Problem, StageTimes};
 
 use crate::{
-    corners::pack,
     draw::DrawList,
     scene::{Scene, SceneBuilder},
 };
@@ -31,21 +30,24 @@ pub struct Cast {
     ordered: Option<Arc<Rig>>,
     /// The rig that was asked for last, whatever became of it.
     wanted: Option<Arc<Rig>>,
-    scene: Option<Box<Scene>>,
+    scene: Option<(Arc<Rig>, Box<Scene>)>,
+    /// The character before, until it has faded out.
+    leaving: Option<Box<Scene>>,
     fade_ticks: u32,
     fade_left: u32,
 }
 
 impl Cast {
     pub fn new(builder: Builder, fade_ticks: u32) -> Self {
-        Self { builder, ordered: None, wanted: None, scene: None, fade_ticks, fade_left: 0 }
+        Self { builder, ordered: None, wanted: None, scene: None, leaving: None, fade_ticks, fade_left: 0 }
     }
 
-    /// Orders the scene of a new active character as soon as the builder is free.
+    /// Orders the scene of a new active character as soon as the builder is free and the last change is over, so that
+    /// never more than two scenes live. However fast characters change meanwhile, the last one counts.
     fn order(&mut self, active: Option<&ActiveCharacter>) {
         let Some(active) = active else { return };
         let known = self.wanted.as_ref().is_some_and(|rig| Arc::ptr_eq(rig, &active.rig));
-        if known || self.ordered.is_some() {
+        if known || self.ordered.is_some() || self.fade_left > 0 {
             return;
         }
         if self.builder.try_send(active.rig.clone()).is_ok() {
@@ -56,11 +58,12 @@ impl Cast {
 
     /// Takes a finished scene; `Err` says in words why there is none.
     fn receive(&mut self) -> Result<(), String> {
-        let Some((_, scene)) = self.builder.try_recv() else { return Ok(()) };
+        let Some((rig, scene)) = self.builder.try_recv() else { return Ok(()) };
         self.ordered = None;
         match scene {
             Ok(scene) => {
-                self.scene = Some(scene);
+                let before = self.scene.replace((rig, scene));
+                self.leaving = before.filter(|_| self.fade_ticks > 0).map(|(_, scene)| scene);
                 self.fade_left = self.fade_ticks;
                 Ok(())
             }
@@ -68,10 +71,13 @@ impl Cast {
         }
     }
 
-    /// How much of the last character still shows: eases from 1 to 0.
+    /// How much of the last character still shows: eases from 1 to 0. It is let go when nothing of it shows.
     fn fade(&mut self) -> f32 {
         let left = self.fade_left as f32 / (self.fade_ticks + 1) as f32;
         self.fade_left = self.fade_left.saturating_sub(1);
+        if left == 0.0 {
+            self.leaving = None;
+        }
         left * left * (3.0 - 2.0 * left)
     }
 }
@@ -94,12 +100,16 @@ pub fn present(
     let began = Instant::now();
     list.tick = Some(clock.tick);
     list.fade = cast.fade();
-    if let Some(scene) = cast.scene.as_mut() {
-        scene.warp.pose(&pose.0);
-        pack(scene.warp.layers(), &scene.rig.portrait, &mut list.corners);
+    let list = &mut *list;
+    if let Some((_, scene)) = cast.scene.as_mut() {
+        scene.pose(&pose.0, &mut list.corners);
         list.pictures = Some(scene.pictures.clone());
     }
-    stage.rig = cast.scene.as_ref().map(|scene| scene.rig.clone());
+    list.leaving = cast.leaving.as_mut().map(|scene| {
+        scene.pose(&pose.0, &mut list.leaving_corners);
+        scene.pictures.clone()
+    });
+    stage.rig = cast.scene.as_ref().map(|(rig, _)| rig.clone());
     stage.changing = cast.ordered.is_some() || list.fade > 0.0;
     times.record("pose", began.elapsed());
 }

@@ -7,7 +7,7 @@ use visage_core::{Blendshape, FacePose, HeadPose, Raster, Rig, StopFlag, Worker}
 use visage_warp::{Texture, Warp, WarpError};
 
 use crate::{
-    corners::{Corner, Run, joined},
+    corners::{Corner, Run, joined, pack},
     gpu::StageGpu,
     pixels::{premultiplied, shrunk},
 };
@@ -35,36 +35,50 @@ impl ScenePictures {
     }
 }
 
-/// A character on stage.
+/// A character that can be drawn in any pose.
 pub struct Scene {
-    pub rig: Arc<Rig>,
-    pub warp: Warp,
+    warp: Warp,
+    /// Width and height of the portrait, to which the warp's positions refer.
+    side: u32,
     pub pictures: Arc<ScenePictures>,
+}
+
+impl Scene {
+    /// Takes on a pose and writes the corners of all layers to `out`, replacing what is there.
+    pub fn pose(&mut self, pose: &FacePose, out: &mut Vec<Corner>) {
+        self.warp.pose(pose);
+        pack(self.warp.layers(), self.side, out);
+    }
 }
 
 /// Makes scenes.
 pub struct SceneBuilder {
     pub gpu: StageGpu,
-    /// Width and height of the stage in pixels.
+    /// Width and height of the picture in pixels.
     pub size: u32,
 }
 
 impl Worker for SceneBuilder {
     type Command = Arc<Rig>;
-    type Event = (Arc<Rig>, Result<Box<Scene>, WarpError>);
+    type Event = (Arc<Rig>, Result<Box<Scene>, String>);
 
     fn handle(&mut self, rig: Arc<Rig>, emit: &mut dyn FnMut(Self::Event), _stop: &StopFlag) {
         let scene = self.build(&rig);
-        emit((rig, scene.map(Box::new)));
+        emit((rig, scene.map(Box::new).map_err(|error| error.to_string())));
+    }
+
+    fn if_lost(rig: &Arc<Rig>) -> Option<Self::Event> {
+        Some((rig.clone(), Err("making its picture failed; the log says more".to_owned())))
     }
 }
 
-/// Textures are at most this many times as large as the stage. At two, filtering takes the mean of four texels for a
+/// Textures are at most this many times as large as the picture. At two, filtering takes the mean of four texels for a
 /// pixel: sharp, without flicker, and no more memory is read than needed.
-const FINEST: u32 = 2;
+pub const FINEST: u32 = 2;
 
 impl SceneBuilder {
-    fn build(&self, rig: &Arc<Rig>) -> Result<Scene, WarpError> {
+    /// Makes a scene of a rig. Takes tens of milliseconds.
+    pub fn build(&self, rig: &Rig) -> Result<Scene, WarpError> {
         let mut warp = Warp::new(rig)?;
         let fixed_uv = keeps_uv(&mut warp);
         let (indices, runs) = joined(warp.layers(), &rig.matte, rig.portrait.width, fixed_uv);
@@ -83,7 +97,7 @@ impl SceneBuilder {
                 .buffer((corners * size_of::<Corner>()) as u64, BufferUsages::VERTEX | BufferUsages::COPY_DST),
             runs,
         };
-        Ok(Scene { rig: rig.clone(), warp, pictures: Arc::new(pictures) })
+        Ok(Scene { warp, side: rig.portrait.width, pictures: Arc::new(pictures) })
     }
 
     fn picture(&self, raster: &Raster, alpha: Option<&[u8]>) -> BindGroup {
