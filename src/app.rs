@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use bevy::{
     app::PluginGroupBuilder,
+    asset::io::{AssetSource, AssetSourceBuilder, AssetSourceId},
     prelude::*,
     render::{RenderPlugin, settings::RenderCreation},
 };
-use visage_character::{CharacterError, CharacterPlugin, Library};
+use visage_character::{CharacterPlugin, add_character_source};
 use visage_dialogue::DialoguePlugin;
 use visage_emotion::EmotionPlugin;
 use visage_hearing::HearingPlugin;
+use visage_library::{Library, LibraryError, Location, block_on};
 use visage_lipsync::LipsyncPlugin;
 use visage_models::resource;
 use visage_portrait::PortraitPlugin;
@@ -27,7 +29,7 @@ use crate::cli;
 /// | [`SchedulePlugin`] | `visage_schedule` | First, Last | the tick, the messages, the clock |
 /// | [`PortraitPlugin`] | `visage_portrait` | Ingest | a picture becomes a rig |
 /// | [`HearingPlugin`] | `visage_hearing` | Ingest | microphone sound becomes words |
-/// | [`CharacterPlugin`] | `visage_character` | Decide | RON files, the active character |
+/// | [`CharacterPlugin`] | `visage_character` | Decide | characters as assets, who is on stage |
 /// | [`DialoguePlugin`] | `visage_dialogue` | Decide | turns, barge-in, answers |
 /// | [`VoicePlugin`] | `visage_voice` | Speak | text becomes sound, 1,600 samples a tick |
 /// | [`LipsyncPlugin`] | `visage_lipsync` | Animate | phonemes become mouths |
@@ -36,9 +38,9 @@ use crate::cli;
 ///
 /// `visage serve` adds `visage_webrtc` and `visage_server`; `visage preview` adds `visage_audio` and `visage_preview`.
 pub struct VisagePlugins {
-    /// The folder of characters.
-    pub characters: PathBuf,
-    /// The character to begin with; `None` is the default one.
+    /// Where the characters are.
+    pub library: Library,
+    /// The character to begin with; `None` is the one that was active last, or the default one.
     pub character: Option<String>,
     /// Width and height of the picture in pixels.
     pub size: u32,
@@ -53,14 +55,15 @@ impl VisagePlugins {
     /// The plugins for what the command line asks for.
     ///
     /// # Errors
-    /// There is no such character.
-    pub fn new(stage: &cli::Stage) -> Result<Self, CharacterError> {
-        let characters = characters_folder(stage.characters.clone());
-        let library = Library::read(&characters)?;
-        if let Some(id) = &stage.character {
-            library.get(id)?;
+    /// There is no such character, or none at all.
+    pub fn new(stage: &cli::Stage) -> Result<Self, LibraryError> {
+        let library = open_library(stage.characters.clone())?;
+        let character = stage.character.clone();
+        match &character {
+            Some(id) => drop(block_on(library.load(id))?),
+            None => drop(block_on(library.default_id())?),
         }
-        Ok(Self { characters, character: stage.character.clone(), size: stage.size, capture: true, offline: false })
+        Ok(Self { library, character, size: stage.size, capture: true, offline: false })
     }
 }
 
@@ -70,7 +73,7 @@ impl PluginGroup for VisagePlugins {
             .add(SchedulePlugin)
             .add(PortraitPlugin::default())
             .add(HearingPlugin { on: false, ..HearingPlugin::default() })
-            .add(CharacterPlugin { folder: self.characters, first: self.character })
+            .add(CharacterPlugin { library: self.library, first: self.character })
             .add(DialoguePlugin::default())
             .add(VoicePlugin { wait_for_speech: self.offline, ..VoicePlugin::default() })
             .add(LipsyncPlugin::default())
@@ -80,18 +83,24 @@ impl PluginGroup for VisagePlugins {
     }
 }
 
-/// The folder of characters: the given one, or the shipped one.
-pub fn characters_folder(given: Option<PathBuf>) -> PathBuf {
-    given.unwrap_or_else(|| resource("characters"))
+/// The characters of a folder or a bucket (`s3://bucket/prefix`), or the shipped ones.
+///
+/// # Errors
+/// There is no such place.
+pub fn open_library(given: Option<PathBuf>) -> Result<Library, LibraryError> {
+    let folder = given.unwrap_or_else(|| resource("characters"));
+    let named = folder.to_str().and_then(|name| name.parse().ok());
+    Library::open(&named.unwrap_or(Location::Folder(folder)))
 }
 
-/// Bevy's assets are among the program's own files, wherever it is started.
-fn assets() -> AssetPlugin {
-    AssetPlugin {
-        file_path: resource("assets").display().to_string(),
-        watch_for_changes_override: Some(false),
-        ..default()
-    }
+/// Bevy's assets are among the program's own files, wherever it is started. Characters are watched; those are not.
+fn add_assets(app: &mut App, plugins: &VisagePlugins) -> AssetPlugin {
+    let file_path = resource("assets").display().to_string();
+    let unwatched = AssetSourceBuilder::new(AssetSource::get_default_reader(file_path.clone()));
+    app.register_asset_source(AssetSourceId::Default, unwatched);
+    let watch = !plugins.offline;
+    add_character_source(app, &plugins.library, watch);
+    AssetPlugin { file_path, watch_for_changes_override: Some(watch), ..default() }
 }
 
 /// An app without a window.
@@ -100,7 +109,8 @@ fn assets() -> AssetPlugin {
 /// There is no graphics driver; the message says what to install.
 pub fn headless(adapter: Adapter, plugins: VisagePlugins) -> Result<App, NoAdapter> {
     let mut app = App::new();
-    app.add_plugins(HeadlessPlugins::open(adapter)?.build().set(assets())).add_plugins(plugins);
+    let assets = add_assets(&mut app, &plugins);
+    app.add_plugins(HeadlessPlugins::open(adapter)?.build().set(assets)).add_plugins(plugins);
     Ok(app)
 }
 
@@ -117,9 +127,10 @@ pub fn windowed(plugins: VisagePlugins) -> anyhow::Result<App> {
     Adapter::Best.find()?;
     let window = Window { title: "Visage".into(), resolution: (1100, 760).into(), ..default() };
     let mut app = App::new();
+    let assets = add_assets(&mut app, &plugins);
     app.add_plugins(
         DefaultPlugins
-            .set(assets())
+            .set(assets)
             .set(WindowPlugin { primary_window: Some(window), ..default() })
             .set(RenderPlugin { render_creation: RenderCreation::from(Adapter::Best.settings()), ..default() }),
     )

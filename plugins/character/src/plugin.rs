@@ -1,102 +1,95 @@
-//! Puts a character on stage: asks for its rig, and swaps the active one when the rig is there.
-
-use std::{path::PathBuf, sync::Arc};
+//! Registers characters: the asset, the thread behind the library, and the systems that put somebody on stage.
 
 use bevy::prelude::*;
-use tracing::{info, warn};
-use visage_schedule::{
-    Activate, ActiveCharacter, CharacterList, CharacterProfile, PortraitReady, PreparePortrait, Problem, VisageSystems,
+use tracing::warn;
+use visage_core::WorkerHandle;
+use visage_library::{Library, block_on};
+use visage_schedule::{CharacterList, VisageSystems};
+
+use crate::{
+    CharacterAsset,
+    asset::{CharacterLoader, read_cast},
+    casting::{Action, Cast},
+    director::{self, Director},
+    store::{COMMANDS, EVENTS, StoreWorker, list},
 };
 
-use crate::Library;
-
-/// Characters from a folder.
+/// The characters of a library, and who of them is on stage.
+///
+/// Comes after Bevy's `AssetPlugin` and `SchedulePlugin`; [`add_character_source`](crate::add_character_source) has come
+/// before both.
 pub struct CharacterPlugin {
-    /// The folder with one folder for each character.
-    pub folder: PathBuf,
-    /// The id of the character to begin with; `None` is the default one.
+    /// Where the characters are.
+    pub library: Library,
+    /// The id of the character to begin with; `None` is the one that was active last, or the default one.
     pub first: Option<String>,
 }
 
-/// The character that waits for its rig.
-#[derive(Resource, Default)]
-struct Coming(Option<Arc<CharacterProfile>>);
-
-/// The folder of characters; read again at each activation, so that an edited file counts.
-#[derive(Resource)]
-struct Folder(PathBuf);
+/// Where the characters are: for whoever reads or changes them beside the tick.
+#[derive(Resource, Clone)]
+pub struct CharacterStore(pub Library);
 
 impl Plugin for CharacterPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(Folder(self.folder.clone())).init_resource::<Coming>();
-        match Library::read(&self.folder) {
-            Ok(library) => {
-                for error in &library.broken {
-                    warn!("{error}");
+        let library = self.library.clone();
+        let worker = WorkerHandle::spawn("characters", COMMANDS, EVENTS, move || {
+            Ok::<_, std::convert::Infallible>(StoreWorker(library))
+        });
+        let mut director = Director::new(worker, self.library.changes());
+        match list(&self.library, 0) {
+            Ok(listed) => {
+                for (id, reason) in &listed.broken {
+                    director.act(Action::Tell(id.clone(), reason.clone()));
                 }
-                app.insert_resource(CharacterList(library.summaries()));
-                let first = self.first.clone().or_else(|| library.default_entry().map(|entry| entry.id.clone()));
-                if let Some(id) = first {
-                    app.world_mut().write_message(Activate { id });
-                }
+                app.insert_resource(CharacterList(listed.characters.clone()));
+                director.choose(listed.active);
             }
-            Err(error) => {
-                app.world_mut().write_message(Problem { text: error.to_string() });
-            }
+            Err(error) => director.act(Action::Tell(String::new(), error.to_string())),
         }
-        app.add_systems(FixedUpdate, (activate, enter).chain().in_set(VisageSystems::Decide));
+        // The first one is read here and not as an asset, so that the start takes the same ticks each time.
+        if let Some(cast) = self.first_cast(&mut director) {
+            director.begin(cast);
+        }
+        app.insert_resource(CharacterStore(self.library.clone()))
+            .insert_resource(director)
+            .init_asset::<CharacterAsset>()
+            .register_asset_loader(CharacterLoader::new(self.library.clone()))
+            .add_systems(
+                FixedUpdate,
+                (
+                    director::take_orders,
+                    director::hear_store,
+                    director::read_files,
+                    director::take_rigs,
+                    director::perform,
+                )
+                    .chain()
+                    .in_set(VisageSystems::Decide),
+            );
     }
 }
 
-/// Reads the character's file and asks for its rig. A broken file leaves the active character as it is.
-fn activate(
-    mut orders: MessageReader<Activate>,
-    folder: Res<Folder>,
-    mut list: ResMut<CharacterList>,
-    mut coming: ResMut<Coming>,
-    mut prepare: MessageWriter<PreparePortrait>,
-    mut problems: MessageWriter<Problem>,
-) {
-    let Some(order) = orders.read().last() else { return };
-    let library = match Library::read(&folder.0) {
-        Ok(library) => library,
-        Err(error) => {
-            problems.write(Problem { text: error.to_string() });
-            return;
-        }
-    };
-    match library.get(&order.id) {
-        Ok(entry) => {
-            let profile = Arc::new(entry.profile());
-            prepare.write(PreparePortrait { path: profile.portrait.clone() });
-            coming.0 = Some(profile);
-        }
-        Err(error) => {
-            // A file that cannot be read says more than "unknown".
-            let broken = library.broken.iter().find(|error| error.is_about(&order.id)).map(ToString::to_string);
-            problems.write(Problem { text: broken.unwrap_or_else(|| error.to_string()) });
-        }
-    }
-    list.0 = library.summaries();
-}
-
-/// Swaps the active character when its rig is there.
-fn enter(
-    mut ready: MessageReader<PortraitReady>,
-    mut coming: ResMut<Coming>,
-    mut problems: MessageWriter<Problem>,
-    mut commands: Commands,
-) {
-    for answer in ready.read() {
-        let Some(profile) = coming.0.take_if(|profile| profile.portrait == answer.path) else { continue };
-        match &answer.rig {
-            Ok(rig) => {
-                info!("{} is on stage", profile.name);
-                commands.insert_resource(ActiveCharacter { profile, rig: rig.clone() });
+impl CharacterPlugin {
+    /// The character to begin with. If the one that was active last is broken, the default one stands in.
+    fn first_cast(&self, director: &mut Director) -> Option<Cast> {
+        let ids = match &self.first {
+            Some(id) => vec![id.clone()],
+            None => {
+                let mut ids: Vec<String> = [block_on(self.library.active()), block_on(self.library.default_id())]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                ids.dedup();
+                ids
             }
-            Err(reason) => {
-                problems.write(Problem { text: format!("{}: {reason}", profile.name) });
+        };
+        for id in ids {
+            match read_cast(&self.library, &id) {
+                Ok(cast) => return Some(cast),
+                Err(reason) => director.act(Action::Tell(id, reason)),
             }
         }
+        warn!("nobody is on stage");
+        None
     }
 }

@@ -55,12 +55,11 @@ pub fn compose(mood: &FacePose, mouth: &FacePose, idle: &FacePose, speech: f32) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face_of;
-    use visage_core::Emotion;
+    use visage_core::{Emotion, emotion_face};
 
     #[test]
     fn speech_closes_a_surprised_mouth() {
-        let surprised = face_of(Emotion::Surprised);
+        let surprised = emotion_face(Emotion::Surprised);
         let closed = FacePose::of(&[(Blendshape::MouthPressLeft, 0.4)]);
         let rest = FacePose::default();
         assert!(compose(&surprised, &rest, &rest, 0.0)[Blendshape::JawOpen] > 0.2);
@@ -71,7 +70,7 @@ mod tests {
     fn a_blink_closes_every_mood_exactly() {
         let blink = FacePose::of(&[(Blendshape::EyeBlinkLeft, 1.0), (Blendshape::EyeBlinkRight, 1.0)]);
         for emotion in Emotion::ALL {
-            let pose = compose(&face_of(emotion), &FacePose::default(), &blink, 0.0);
+            let pose = compose(&emotion_face(emotion), &FacePose::default(), &blink, 0.0);
             assert_eq!(pose[Blendshape::EyeBlinkLeft], 1.0, "{emotion}");
             assert_eq!(pose[Blendshape::EyeWideLeft], 0.0, "{emotion}");
         }
@@ -79,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_smile_survives_speech() {
-        let pose = compose(&face_of(Emotion::Happy), &FacePose::default(), &FacePose::default(), 1.0);
+        let pose = compose(&emotion_face(Emotion::Happy), &FacePose::default(), &FacePose::default(), 1.0);
         assert!(pose[Blendshape::MouthSmileLeft] > 0.3);
     }
 }

@@ -2,20 +2,19 @@
 //!
 //! ```
 //! use visage_core::{Blendshape, Emotion};
-//! use visage_emotion::{Feeling, face_of};
+//! use visage_emotion::Feeling;
 //!
 //! let mut feeling = Feeling::default();
 //! feeling.aim(Emotion::Happy, 1.0);
 //! for _ in 0..30 {
-//!     feeling.step();
+//!     feeling.step(&[]);
 //! }
 //! assert!(feeling.weights()[Emotion::Happy] > 0.95);
-//! assert!(face_of(Emotion::Happy)[Blendshape::MouthSmileLeft] > 0.5);
+//! assert!(feeling.face()[Blendshape::MouthSmileLeft] > 0.5);
 //! ```
 
 mod blink;
 mod compose;
-mod faces;
 mod feeling;
 mod gaze;
 mod idle;
@@ -24,7 +23,6 @@ mod sway;
 
 pub use blink::Blink;
 pub use compose::compose;
-pub use faces::face_of;
 pub use feeling::Feeling;
 pub use gaze::Gaze;
 pub use idle::Idle;

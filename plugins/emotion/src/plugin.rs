@@ -1,13 +1,13 @@
 //! Registers emotion and idle motion, and the system that composes the face.
 
 use bevy::prelude::*;
-use visage_core::{AudioBlock, Emotion, FacePose};
+use visage_core::{AudioBlock, Emotion};
 use visage_schedule::{
-    ActiveCharacter, AnimateSystems, CurrentPose, FaceLayers, Mood, SetEmotion, Sounding, UtteranceStarted,
-    VisageSystems,
+    ActiveCharacter, AnimateSystems, CurrentPose, EmotionPreset, FaceLayers, IdleMotion, Mood, SetEmotion, Sounding,
+    TryFace, UtteranceStarted, VisageSystems,
 };
 
-use crate::{Feeling, Idle, compose, face_of};
+use crate::{Feeling, Idle, compose};
 
 /// Emotion state and idle motion.
 pub struct EmotionPlugin {
@@ -27,9 +27,6 @@ struct Felt(Feeling);
 #[derive(Resource)]
 struct Alive(Idle);
 
-/// Liveliness while no character is on stage.
-const DEFAULT_LIVELINESS: f32 = 0.7;
-
 impl Plugin for EmotionPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<Felt>()
@@ -40,10 +37,12 @@ impl Plugin for EmotionPlugin {
     }
 }
 
-/// Orders of people and of the dialogue, then the emotion of what begins to sound.
+/// Orders of people and of the dialogue, then the emotion of what begins to sound, then what an author tries out.
 fn take_orders(
     mut orders: MessageReader<SetEmotion>,
     mut spoken: MessageReader<UtteranceStarted>,
+    mut trials: MessageReader<TryFace>,
+    character: Option<Res<ActiveCharacter>>,
     mut felt: ResMut<Felt>,
 ) {
     for order in orders.read() {
@@ -52,9 +51,16 @@ fn take_orders(
     for emotion in spoken.read().filter_map(|piece| piece.emotion) {
         // Who ordered the emotion as well has said how much of it there is to be.
         if felt.0.target() != emotion {
-            felt.0.aim(emotion, 1.0);
+            felt.0.hear(emotion, presets(character.as_deref()));
         }
     }
+    if let Some(TryFace { face }) = trials.read().last() {
+        felt.0.try_face(face.clone());
+    }
+}
+
+fn presets(character: Option<&ActiveCharacter>) -> &[(Emotion, EmotionPreset)] {
+    character.map_or(&[], |character| &character.profile.emotions)
 }
 
 fn feel(
@@ -63,16 +69,10 @@ fn feel(
     mut mood: ResMut<Mood>,
     mut layers: ResMut<FaceLayers>,
 ) {
-    felt.0.step();
+    felt.0.step(presets(character.as_deref()));
     mood.target = felt.0.target();
     mood.weights = felt.0.weights();
-    layers.mood = FacePose::default();
-    for emotion in Emotion::ALL {
-        let own = character.as_ref().and_then(|character| {
-            character.profile.emotions.iter().find(|(named, _)| *named == emotion).map(|(_, face)| face.clone())
-        });
-        layers.mood.add_scaled(&own.unwrap_or_else(|| face_of(emotion)), mood.weights[emotion]);
-    }
+    layers.mood = felt.0.face();
 }
 
 fn live(
@@ -81,8 +81,8 @@ fn live(
     character: Option<Res<ActiveCharacter>>,
     mut layers: ResMut<FaceLayers>,
 ) {
-    let liveliness = character.map_or(DEFAULT_LIVELINESS, |character| character.profile.liveliness);
-    layers.idle = alive.0.step(liveliness, loudness(&sounding.block));
+    let motion = character.map_or_else(IdleMotion::default, |character| character.profile.idle);
+    layers.idle = alive.0.step(&motion, loudness(&sounding.block));
 }
 
 fn put_together(layers: Res<FaceLayers>, mut pose: ResMut<CurrentPose>) {

@@ -42,17 +42,17 @@ pub struct Sway {
 }
 
 impl Sway {
-    /// One tick. `loudness` is the root mean square of the tick's sound.
-    pub fn step(&mut self, loudness: f32) -> HeadPose {
+    /// One tick. `loudness` is the root mean square of the tick's sound, `sway` and `breath` scale the two motions.
+    pub fn step(&mut self, loudness: f32, sway: f32, breath: f32) -> HeadPose {
         let seconds = self.ticks as f64 / f64::from(TICK_HZ);
         self.ticks += 1;
         self.nod += ((loudness * 3.0).min(1.0) - self.nod) * (1.0 - (-TICK_SECONDS / NOD_SECONDS).exp());
-        let breath = angle(BREATH_HZ, seconds).sin();
+        let chest = breath * angle(BREATH_HZ, seconds).sin();
         HeadPose {
-            yaw: YAW.at(seconds),
-            pitch: PITCH.at(seconds) - 0.035 * self.nod + 0.004 * breath,
-            roll: ROLL.at(seconds) + 0.01 * self.nod,
-            translation: [0.25 * YAW.at(seconds), 0.012 * breath - 0.01 * self.nod, 0.0],
+            yaw: sway * YAW.at(seconds),
+            pitch: sway * (PITCH.at(seconds) - 0.035 * self.nod) + 0.004 * chest,
+            roll: sway * (ROLL.at(seconds) + 0.01 * self.nod),
+            translation: [0.25 * sway * YAW.at(seconds), 0.012 * chest - 0.01 * sway * self.nod, 0.0],
         }
     }
 }
@@ -64,10 +64,10 @@ mod tests {
     #[test]
     fn the_head_moves_smoothly_and_little() {
         let mut sway = Sway::default();
-        let mut before = sway.step(0.0);
+        let mut before = sway.step(0.0, 1.0, 1.0);
         for tick in 0..9_000 {
             let loudness = if (tick / 20) % 2 == 0 { 0.3 } else { 0.0 };
-            let now = sway.step(loudness);
+            let now = sway.step(loudness, 1.0, 1.0);
             for (old, new) in [(before.yaw, now.yaw), (before.pitch, now.pitch), (before.roll, now.roll)] {
                 assert!(new.abs() < 0.12, "too far: {new}");
                 assert!((new - old).abs() < 0.02, "a jerk: {old} to {new}");
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn the_head_moves_as_smoothly_after_a_month() {
         let mut sway = Sway { ticks: 30 * 24 * 3_600 * u64::from(TICK_HZ), ..Sway::default() };
-        let yaws: Vec<f32> = (0..900).map(|_| sway.step(0.0).yaw).collect();
+        let yaws: Vec<f32> = (0..900).map(|_| sway.step(0.0, 1.0, 1.0).yaw).collect();
         let steps: Vec<f32> = yaws.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
         assert!(steps.iter().all(|step| *step < 0.01), "a jerk");
         assert!(steps.iter().filter(|step| **step == 0.0).count() < 9, "it stands still");
