@@ -11,17 +11,21 @@ use std::{
 use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use visage_audio::{AudioError, Loudspeaker, Microphone};
 use visage_models::{Catalogue, Check, Status, Store};
-use visage_server::ServerPlugin;
+use visage_server::{ServerPlugin, Tls, TlsSource};
 use visage_stage::Adapter;
 
-use crate::{cli::Doctor, commands::print};
+use crate::{
+    access,
+    cli::{Doctor, Network},
+    commands::print,
+};
 
 /// Prints what was found; the exit code says whether anything has failed.
 ///
 /// # Errors
 /// The result cannot be printed.
 pub fn run(asked: &Doctor) -> anyhow::Result<ExitCode> {
-    let checks = examine(asked.listen);
+    let checks = examine(&asked.network);
     if asked.json {
         print(serde_json::to_string_pretty(&checks)?)?;
     } else {
@@ -32,14 +36,15 @@ pub fn run(asked: &Doctor) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Looks at everything. `listen` is where the server is to listen.
-pub fn examine(listen: SocketAddr) -> Vec<Check> {
+/// Looks at everything. `network` is how the server is to be reached.
+pub fn examine(network: &Network) -> Vec<Check> {
     let mut checks = vec![processor(), graphics()];
     checks.extend(visage_models::checks(Catalogue::builtin(), &Store::default()));
     checks.push(espeak());
     checks.extend(sound_devices());
-    checks.push(port(listen));
-    checks.push(secure_context(listen));
+    checks.push(port(network.listen));
+    checks.push(access_token(network));
+    checks.push(secure_context(network));
     checks
 }
 
@@ -110,19 +115,61 @@ fn port(listen: SocketAddr) -> Check {
     }
 }
 
-/// Browsers give the microphone to pages in a secure context alone: https, or http on the browser's own machine.
-fn secure_context(listen: SocketAddr) -> Check {
-    const NAME: &str = "browser's microphone";
-    if listen.ip().is_loopback() {
-        return Check::ok(NAME, format!("browsers on this machine allow it at http://localhost:{}", listen.port()));
+/// Whether the server will ask for the access token, and where that is. Makes none.
+fn access_token(network: &Network) -> Check {
+    const NAME: &str = "access";
+    match access::given_token(network) {
+        Ok(Some(_)) => return Check::ok(NAME, "the server asks for the access token that you give"),
+        Err(error) => return Check::failed(NAME, error.to_string(), "put it right, or leave it out"),
+        Ok(None) => {}
     }
-    let port = listen.port();
+    let listen = network.listen;
+    if !access::without_token(network).needs_token(listen) {
+        return Check::ok(NAME, format!("only this machine reaches {listen}, so no access token is needed"));
+    }
+    match access::keyring(network) {
+        Ok(keyring) => {
+            let file = keyring.token_file();
+            let verb = if file.exists() { "lies" } else { "will be made" };
+            Check::ok(
+                NAME,
+                format!("others reach {listen}, so the access token is needed; it {verb} in {}", file.display()),
+            )
+        }
+        Err(error) => Check::failed(NAME, error.to_string(), "name a folder with --config-folder"),
+    }
+}
+
+/// Browsers give the microphone to pages in a secure context alone: https, or http on the browser's own machine.
+fn secure_context(network: &Network) -> Check {
+    const NAME: &str = "browser's microphone";
+    let (listen, port) = (network.listen, network.listen.port());
+    match access::tls_source(network) {
+        Err(error) => return Check::failed(NAME, error.to_string(), "name a folder with --config-folder"),
+        Ok(Some(TlsSource::SelfSigned { names, .. })) => {
+            let known = names.join(", ");
+            return Check::ok(
+                NAME,
+                format!("browsers allow it over https once a person has trusted the certificate (for {known})"),
+            );
+        }
+        Ok(Some(source)) => {
+            return match Tls::open(source) {
+                Ok(_) => Check::ok(NAME, "browsers allow it over https if they trust your certificate"),
+                Err(error) => Check::failed(NAME, error.to_string(), "put the certificate or the key right"),
+            };
+        }
+        Ok(None) => {}
+    }
+    if listen.ip().to_canonical().is_loopback() {
+        return Check::ok(NAME, format!("browsers on this machine allow it at http://localhost:{port}"));
+    }
     Check::warning(
         NAME,
         format!("browsers on other machines refuse it at http://{listen}"),
         format!(
-            "put an https proxy in front, or open a tunnel on the other machine (`ssh -L {port}:localhost:{port} HOST`) \
-             and use http://localhost:{port} there"
+            "add --tls self-signed, or give a certificate (--tls-cert, --tls-key); or put an https proxy in front; or open \
+             a tunnel on the other machine (`ssh -L {port}:localhost:{port} HOST`) and use http://localhost:{port} there"
         ),
     )
 }
@@ -165,6 +212,7 @@ fn verdict(checks: &[Check]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::TlsKind;
 
     #[test]
     fn a_taken_port_fails_and_a_free_one_does_not() {
@@ -175,16 +223,38 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machine_is_a_secure_context() {
-        for (address, expected) in [
-            ("127.0.0.1:8080", Status::Ok),
-            ("[::1]:8080", Status::Ok),
-            ("0.0.0.0:8080", Status::Warning),
-            ("192.168.1.5:80", Status::Warning),
+    fn this_machine_and_https_are_secure_contexts() {
+        for (address, tls, expected) in [
+            ("127.0.0.1:8080", None, Status::Ok),
+            ("[::1]:8080", None, Status::Ok),
+            ("0.0.0.0:8080", None, Status::Warning),
+            ("192.168.1.5:80", None, Status::Warning),
+            ("0.0.0.0:8443", Some(TlsKind::SelfSigned), Status::Ok),
         ] {
-            let check = secure_context(address.parse().expect(address));
-            assert_eq!(check.status, expected, "{address}");
+            let config_folder = Some("/nowhere".into());
+            let listen = address.parse().expect(address);
+            let network = Network { listen, tls, config_folder, ..Network::default() };
+            assert_eq!(secure_context(&network).status, expected, "{address} {tls:?}");
         }
+        let missing = Some("/nowhere/cert.pem".into());
+        let network = Network { tls_cert: missing.clone(), tls_key: missing, ..Network::default() };
+        assert_eq!(secure_context(&network).status, Status::Failed);
+    }
+
+    #[test]
+    fn what_access_needs_is_told_and_nothing_is_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = folder.path().join("config");
+        let said = |listen: &str| {
+            let config_folder = Some(config.clone());
+            let network = Network { listen: listen.parse().expect(listen), config_folder, ..Network::default() };
+            access_token(&network).found
+        };
+        assert!(said("127.0.0.1:8080").contains("no access token is needed"));
+        assert!(said("0.0.0.0:8080").contains("will be made in"));
+        assert!(!config.exists());
+        let network = Network { token_file: Some(folder.path().join("none")), ..Network::default() };
+        assert_eq!(access_token(&network).status, Status::Failed);
     }
 
     #[test]

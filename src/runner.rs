@@ -2,6 +2,10 @@
 //! machine can, when time is made rather than kept.
 
 use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -25,7 +29,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it looks whether they are done.
 const LOOK_AGAIN: Duration = Duration::from_micros(500);
 
-/// Runs the app by the clock until it is told to exit (Ctrl-C, or an [`AppExit`] message).
+/// Asks the app to end, from any thread. A resource that is read after each tick.
+#[derive(Resource, Clone, Debug, Default)]
+pub struct Ending(Arc<AtomicBool>);
+
+impl Ending {
+    /// The app is to end after this tick.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs the app by the clock until it is told to exit (Ctrl-C, an [`AppExit`] message, or [`Ending`]).
 pub fn run(app: &mut App) -> AppExit {
     start(app);
     let mut pacer = Pacer::new(Instant::now());
@@ -39,6 +58,9 @@ pub fn run(app: &mut App) -> AppExit {
         app.update();
         if let Some(exit) = app.should_exit() {
             return exit;
+        }
+        if app.world().get_resource::<Ending>().is_some_and(Ending::is_asked) {
+            return AppExit::Success;
         }
     }
 }
@@ -182,5 +204,15 @@ mod tests {
             .add_systems(FixedUpdate, leave.in_set(VisageSystems::Decide));
         assert_eq!(run(&mut app), AppExit::Success);
         assert_eq!(app.world().resource::<TickStats>().ran, 4);
+    }
+
+    #[test]
+    fn another_thread_can_end_it() {
+        let ending = Ending::default();
+        let mut app = App::new();
+        app.add_plugins((MinimalPlugins, visage_schedule::SchedulePlugin)).insert_resource(ending.clone());
+        let asking = thread::spawn(move || ending.ask());
+        assert_eq!(run(&mut app), AppExit::Success);
+        asking.join().expect("it asked");
     }
 }

@@ -22,6 +22,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
+mod api;
 mod assets;
 mod guard;
 mod listener;
@@ -33,6 +35,11 @@ mod routes;
 mod signal;
 mod snapshot;
 
+pub use access::{
+    Access, AccessError, Keyring, Limits, Origin, StoredToken, Tls, TlsSource, Token, address_for_others,
+    names_of_this_machine, token_in_file,
+};
+pub use api::openapi_json;
 pub use listener::{DEFAULT_ADDRESS, Listener, ServerError};
 pub use orders::MAX_TEXT_CHARS;
 pub use plugin::ServerPlugin;

@@ -62,9 +62,9 @@ impl Listener {
         })
     }
 
-    /// The same socket for tokio. Must be called inside a runtime.
-    pub(crate) fn for_tokio(&self) -> io::Result<tokio::net::TcpListener> {
-        tokio::net::TcpListener::from_std(self.socket.try_clone()?)
+    /// The same socket, to serve on.
+    pub(crate) fn socket(&self) -> io::Result<TcpListener> {
+        self.socket.try_clone()
     }
 }
 

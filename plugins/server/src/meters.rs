@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use crate::access::GateMeters;
 use bevy::{ecs::system::SystemParam, prelude::*};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -62,6 +63,8 @@ pub(crate) struct MeterReader {
     handle: PrometheusHandle,
     orders: Arc<BTreeMap<&'static str, Counter>>,
     refused: Counter,
+    /// Counted where requests come in.
+    pub(crate) gate: GateMeters,
 }
 
 impl Meters {
@@ -69,12 +72,18 @@ impl Meters {
     pub(crate) fn new(connections: Arc<AtomicUsize>) -> (Self, MeterReader) {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
-        let (written, orders, refused) = with_local_recorder(&recorder, || {
+        let (written, orders, refused, gate) = with_local_recorder(&recorder, || {
             describe();
             let orders = ORDERS.map(|kind| (kind, counter!("visage_orders_total", "type" => kind)));
-            (Written::new(), Arc::new(BTreeMap::from(orders)), counter!("visage_orders_refused_total"))
+            let gate = GateMeters {
+                failures: counter!("visage_token_failures_total"),
+                limited: counter!("visage_requests_limited_total"),
+                crowded: counter!("visage_connections_refused_total"),
+            };
+            (Written::new(), Arc::new(BTreeMap::from(orders)), counter!("visage_orders_refused_total"), gate)
         });
-        (Self { recorder, connections, written, stages: BTreeMap::new() }, MeterReader { handle, orders, refused })
+        let reader = MeterReader { handle, orders, refused, gate };
+        (Self { recorder, connections, written, stages: BTreeMap::new() }, reader)
     }
 
     fn record_stages(&mut self, times: &StageTimes) {
@@ -151,6 +160,12 @@ fn describe() {
     describe_gauge!("visage_transcription_seconds", "Latest time from the end of a voice to its words; 0 before one.");
     describe_counter!("visage_orders_total", "Orders that were taken over REST, by type.");
     describe_counter!("visage_orders_refused_total", "Orders that were refused because too many waited.");
+    describe_counter!(
+        "visage_token_failures_total",
+        "Access tokens that were wrong, or came too soon after wrong ones."
+    );
+    describe_counter!("visage_requests_limited_total", "Requests beyond what one address may send.");
+    describe_counter!("visage_connections_refused_total", "Connections that found no place.");
 }
 
 impl MeterReader {

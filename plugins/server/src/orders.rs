@@ -1,39 +1,52 @@
 //! From the body of a request to an order for the tick: pure checks, every refusal in words.
 
 use serde::{Deserialize, de::DeserializeOwned};
+use utoipa::ToSchema;
 use visage_core::{Emotion, Language};
-use visage_schedule::{CharacterSummary, RemoteCommand};
+use visage_schedule::RemoteCommand;
 
-use crate::problem::{Code, Problem};
+use crate::{
+    api::shown,
+    problem::{Code, Problem},
+};
 
-/// Longest text to say or to answer, in characters: about two minutes of speech.
-pub const MAX_TEXT_CHARS: usize = 2_000;
+/// Longest text to say or to answer, in characters.
+pub const MAX_TEXT_CHARS: usize = visage_core::LONGEST_TEXT;
 
-#[derive(Deserialize)]
+/// The body of `POST /api/say`.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SayBody {
+pub(crate) struct SayBody {
+    /// One or more sentences.
+    #[schema(min_length = 1, max_length = 5_000, pattern = r"[^\s\x00-\x1f\x7f]")]
     text: String,
+    /// Its language; guessed from the text if left out.
+    #[schema(value_type = Option<Language>)]
     language: Option<String>,
+    /// The emotion of face and voice while it is said.
+    #[schema(value_type = Option<Emotion>)]
     emotion: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// The body of `POST /api/chat`.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ChatBody {
+pub(crate) struct ChatBody {
+    /// What the person wrote.
+    #[schema(min_length = 1, max_length = 5_000, pattern = r"[^\s\x00-\x1f\x7f]")]
     text: String,
 }
 
-#[derive(Deserialize)]
+/// The body of `POST /api/emotion`.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct EmotionBody {
+pub(crate) struct EmotionBody {
+    /// Which.
+    #[schema(value_type = Emotion)]
     emotion: String,
+    /// How much; fully if left out.
+    #[schema(minimum = 0.0, maximum = 1.0)]
     strength: Option<f32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ActivateBody {
-    id: String,
 }
 
 /// `POST /api/say`.
@@ -63,20 +76,6 @@ pub(crate) fn show_emotion(body: &[u8]) -> Result<RemoteCommand, Problem> {
     Ok(RemoteCommand::Emotion { emotion: emotion(&body.emotion)?, strength })
 }
 
-/// `POST /api/activate`. `characters` are the ones that there are.
-pub(crate) fn activate(body: &[u8], characters: &[CharacterSummary]) -> Result<RemoteCommand, Problem> {
-    let ActivateBody { id } = read(body)?;
-    if characters.iter().any(|character| character.id == id) {
-        return Ok(RemoteCommand::Activate { id });
-    }
-    let ids: Vec<_> = characters.iter().map(|character| character.id.as_str()).collect();
-    let detail = match ids.as_slice() {
-        [] => format!("There is no character \"{}\"; no characters are loaded.", shown(&id)),
-        ids => format!("There is no character \"{}\"; there are: {}.", shown(&id), ids.join(", ")),
-    };
-    Err(Problem::new(Code::UnknownCharacter, detail))
-}
-
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
         // serde_json says where by itself: "… at line 1 column 12".
@@ -86,11 +85,14 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 }
 
 fn text(text: &str) -> Result<String, Problem> {
+    let count = text.chars().count();
+    // Control characters other than line feeds are not said, and some engines stumble over them.
+    let clean = |letter: char| if letter.is_control() && !letter.is_whitespace() { ' ' } else { letter };
+    let text: String = text.chars().map(clean).collect();
     let text = text.trim();
     if text.is_empty() {
         return Err(Problem::new(Code::TextEmpty, "The text is empty; there is nothing to say."));
     }
-    let count = text.chars().count();
     if count > MAX_TEXT_CHARS {
         let detail = format!("The text has {count} characters; at most {MAX_TEXT_CHARS} can be taken at once.");
         return Err(Problem::new(Code::TextTooLong, detail));
@@ -113,25 +115,9 @@ fn language(code: &str) -> Result<Language, Problem> {
     })
 }
 
-/// What a client wrote, short enough to be repeated in an answer.
-fn shown(name: &str) -> String {
-    const LONGEST: usize = 40;
-    let mut short: String = name.chars().take(LONGEST).collect();
-    if short.len() < name.len() {
-        short.push('…');
-    }
-    short
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn characters() -> Vec<CharacterSummary> {
-        ["mira", "theo"]
-            .map(|id| CharacterSummary { id: id.into(), name: id.into(), languages: vec![Language::English] })
-            .into()
-    }
 
     #[test]
     fn good_bodies_become_orders() {
@@ -155,7 +141,6 @@ mod tests {
                 show_emotion(br#"{"emotion": "angry"}"#),
                 RemoteCommand::Emotion { emotion: Emotion::Angry, strength: 1.0 },
             ),
-            (activate(br#"{"id": "theo"}"#, &characters()), RemoteCommand::Activate { id: "theo".into() }),
         ];
         for (order, expected) in cases {
             assert_eq!(order, Ok(expected));
@@ -178,16 +163,15 @@ mod tests {
         check(say(br#"{"text": 5}"#), Code::MalformedBody, "line 1 column 10");
         check(say(br#"{"text": "Hi", "loud": true}"#), Code::MalformedBody, "unknown field `loud`");
         check(say(br#"{"text": " \n "}"#), Code::TextEmpty, "nothing to say");
-        check(say(long.as_bytes()), Code::TextTooLong, "2001 characters");
+        check(say(long.as_bytes()), Code::TextTooLong, "5001 characters");
         check(say(br#"{"text": "Hi", "language": "fr"}"#), Code::UnknownLanguage, "\"fr\"");
         check(say(br#"{"text": "Hi", "emotion": "glad"}"#), Code::UnknownEmotion, "there are: neutral, happy");
         check(chat(br#"{"text": ""}"#), Code::TextEmpty, "empty");
         check(show_emotion(br#"{"emotion": "sad", "strength": 1.5}"#), Code::StrengthOutOfRange, "1.5");
         check(show_emotion(br#"{"emotion": "sad", "strength": -1}"#), Code::StrengthOutOfRange, "-1");
         check(show_emotion(br#"{"emotion": ""}"#), Code::UnknownEmotion, "There is no emotion");
-        check(activate(br#"{"id": "nobody"}"#, &characters()), Code::UnknownCharacter, "there are: mira, theo");
-        check(activate(br#"{"id": "x"}"#, &[]), Code::UnknownCharacter, "no characters are loaded");
-        let endless = format!(r#"{{"id": "{}"}}"#, "ä".repeat(5_000));
-        check(activate(endless.as_bytes(), &[]), Code::UnknownCharacter, "ä…\"");
+        let endless = format!(r#"{{"emotion": "{}"}}"#, "ä".repeat(5_000));
+        check(show_emotion(endless.as_bytes()), Code::UnknownEmotion, "ä…\"");
+        check(say(b"{\"text\": \"\\u0007\\u0000 \"}"), Code::TextEmpty, "nothing to say");
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bevy::{ecs::system::SystemParam, prelude::*};
 use serde::Serialize;
 use tokio::sync::watch;
+use utoipa::ToSchema;
 use visage_core::{Emotion, TICK_HZ};
 use visage_schedule::{
     ActiveCharacter, CharacterList, CharacterSummary, Conversation, Hearing, Latencies, MediaClock, Mood, TickStats,
@@ -15,9 +16,11 @@ use visage_schedule::{
 const STALLED: Duration = Duration::from_secs(2);
 
 /// The body of `GET /api/state`.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = State)]
 pub(crate) struct Snapshot {
     /// "idle", "listening", "thinking" or "speaking".
+    #[schema(pattern = "^(idle|listening|thinking|speaking)$")]
     pub(crate) conversation: &'static str,
     /// The emotion that the face shows or heads for.
     pub(crate) emotion: Emotion,
@@ -42,15 +45,19 @@ pub(crate) struct Snapshot {
     pub(crate) published: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+#[schema(as = Latencies)]
 pub(crate) struct LatencyBody {
+    /// From an order to its first sound.
     first_sound: Option<f32>,
+    /// Of computing for a second of speech.
     synthesis_factor: Option<f32>,
+    /// From the end of a voice to its words.
     transcription: Option<f32>,
 }
 
 /// Whether ticks come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Health {
     /// No tick has run yet.

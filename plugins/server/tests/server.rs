@@ -72,6 +72,7 @@ impl Bench {
                 id: "mira".into(),
                 name: "Mira".into(),
                 languages: vec![Language::English, Language::German],
+                revision: "1".into(),
             }]))
             .init_resource::<Seen>()
             .add_systems(FixedUpdate, see.in_set(VisageSystems::Decide));
@@ -150,8 +151,6 @@ fn orders_reach_the_tick() {
         ("/api/say", r#"{"text":"Hallo.","language":"de","emotion":"happy"}"#, "say Hallo. Some(German) Some(Happy)"),
         ("/api/chat", r#"{"text":"Who are you?"}"#, "chat Who are you?"),
         ("/api/emotion", r#"{"emotion":"sad","strength":0.5}"#, "emotion sad 0.5"),
-        // The new face does not go on with what the old one was saying.
-        ("/api/activate", r#"{"id":"mira"}"#, "activate mira, stop"),
     ];
     for (path, body, expected) in cases {
         let (status, _, text) = bench.post(path, body);
@@ -177,7 +176,7 @@ fn wrong_requests_are_refused_in_words() {
         ("POST", "/api/say", &[("content-type", "text/plain")], r#"{"text":"Hi"}"#, 415, "wrong_content_type"),
         ("POST", "/api/say", &[], r#"{"text":"Hi"}"#, 415, "wrong_content_type"),
         ("POST", "/api/emotion", JSON, r#"{"emotion":"sad","strength":2}"#, 422, "strength_out_of_range"),
-        ("POST", "/api/activate", JSON, r#"{"id":"nobody"}"#, 422, "unknown_character"),
+        ("POST", "/api/characters/nobody/activate", &[], "", 404, "unknown_character"),
         ("POST", "/api/stop", &[("origin", "http://evil.example")], "", 403, "foreign_origin"),
         ("POST", "/api/stop", &[("origin", "null")], "", 403, "foreign_origin"),
         ("GET", "/api/state", &[("host", "evil.example")], "", 421, "unknown_host"),
@@ -230,7 +229,10 @@ fn the_state_is_the_last_ticks() {
         [&state["conversation"], &state["emotion"], &state["character"], &state["listening"]],
         [&json!("idle"), &json!("happy"), &Value::Null, &json!(true)]
     );
-    assert_eq!(state["characters"], json!([{"id": "mira", "name": "Mira", "languages": ["en", "de"]}]));
+    assert_eq!(
+        state["characters"],
+        json!([{"id": "mira", "name": "Mira", "languages": ["en", "de"], "revision": "1"}])
+    );
     assert_eq!(state["latencies"], json!({"first_sound": 0.25, "synthesis_factor": null, "transcription": null}));
 }
 

@@ -1,0 +1,615 @@
+//! The endpoints as a client sees them: the router with a library in memory, and with doors behind which a few lines
+//! stand in for `portrait` and `stage`.
+
+use std::{
+    io::Cursor,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, bounded};
+use image::{ImageFormat, Rgb, RgbImage};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tower_service::Service;
+use visage_core::{Blendshape, Iris, LANDMARKS, MouthColours, Raster, Rig, decode_sound, encode_wav};
+use visage_library::{CharacterFile, Library};
+use visage_schedule::{RemoteCommand, RigDoor, RigError, RigRequest, StillDoor, StillRequest};
+
+use crate::{
+    access::Gate,
+    assets::Assets,
+    meters::Meters,
+    routes::{Context, router},
+    snapshot::Snapshot,
+};
+
+/// A picture in which the stand-in for `portrait` finds a face, and one in which it finds none.
+const FACE: Rgb<u8> = Rgb([200, 150, 120]);
+const NO_FACE: Rgb<u8> = Rgb([0, 0, 0]);
+
+fn picture(colour: Rgb<u8>) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    RgbImage::from_pixel(64, 64, colour).write_to(&mut bytes, ImageFormat::Png).expect("memory can be written");
+    bytes.into_inner()
+}
+
+fn voice(seconds: f32) -> Vec<u8> {
+    let samples: Vec<f32> = (0..(seconds * 16_000.0) as usize).map(|n| (n as f32 * 0.05).sin() * 0.5).collect();
+    encode_wav(&samples, 16_000)
+}
+
+fn form(parts: &[(&str, &[u8])]) -> (&'static str, Vec<u8>) {
+    let mut body = Vec::new();
+    for (name, value) in parts {
+        let head = format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"../../{name}\"\r\n\r\n");
+        body.extend([head.as_bytes(), value, b"\r\n"].concat());
+    }
+    body.extend(b"--X--\r\n");
+    ("multipart/form-data; boundary=X", body)
+}
+
+/// Behind the door of `portrait`: a picture that is black has no face.
+async fn find_faces(mut requests: mpsc::Receiver<RigRequest>, found: Arc<AtomicUsize>) {
+    while let Some(RigRequest { source, answer }) = requests.recv().await {
+        let answered = match image::load_from_memory(source.picture()) {
+            Ok(picture) if *picture.to_rgb8().get_pixel(0, 0) != NO_FACE => {
+                found.fetch_add(1, Ordering::Relaxed);
+                let raster = Raster { width: 1, height: 1, rgba: Arc::from([1, 2, 3, 255]) };
+                Ok(Arc::new(Rig {
+                    portrait: raster.clone(),
+                    background: raster,
+                    matte: Arc::from([255]),
+                    landmarks: Arc::new([[0.0; 3]; LANDMARKS]),
+                    irises: [Iris::default(); 2],
+                    roll: 0.0,
+                    colours: MouthColours { lips: [0; 3], skin: [0; 3], lids: [0; 3], white: [0; 3] },
+                }))
+            }
+            Ok(_) => Err(RigError::Picture("there is no face in the picture".into())),
+            Err(error) => Err(RigError::Picture(format!("the picture is damaged: {error}"))),
+        };
+        // Nobody waits any more if the client has gone.
+        let _ = answer.send(answered);
+    }
+}
+
+/// Behind the door of `stage`: a picture whose red is how far the jaw is open and whose green is how far the head is turned.
+async fn draw(mut requests: mpsc::Receiver<StillRequest>) {
+    while let Some(StillRequest { pose, size, answer, .. }) = requests.recv().await {
+        let pixel = [(pose[Blendshape::JawOpen] * 255.0) as u8, (pose.head.yaw * 100.0) as u8, 0, 255];
+        let rgba = pixel.repeat((size * size) as usize).into();
+        let _ = answer.send(Ok(Raster { width: size, height: size, rgba }));
+    }
+}
+
+/// Status, headers and body.
+struct Answer(StatusCode, HeaderMap, Bytes);
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.2).unwrap_or_else(|_| panic!("no JSON: {:?}", self.2))
+    }
+
+    fn header(&self, name: header::HeaderName) -> &str {
+        self.1.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+
+    fn etag(&self) -> String {
+        self.header(header::ETAG).to_owned()
+    }
+
+    /// Status and code of a refusal; checks that it is one.
+    fn refusal(&self) -> (u16, String) {
+        assert_eq!(self.header(header::CONTENT_TYPE), "application/problem+json", "{:?}", self.2);
+        let body = self.json();
+        assert_eq!(body["status"], json!(self.0.as_u16()));
+        assert!(body["detail"].as_str().is_some_and(|detail| detail.ends_with(['.', '!', '?'])), "{body}");
+        (self.0.as_u16(), body["code"].as_str().expect("a code").to_owned())
+    }
+
+    fn pixel(&self) -> [u8; 4] {
+        image::load_from_memory(&self.2).expect("a picture").to_rgba8().get_pixel(0, 0).0
+    }
+}
+
+struct Server {
+    router: Router,
+    library: Library,
+    orders: Receiver<RemoteCommand>,
+    /// How many faces were found.
+    found: Arc<AtomicUsize>,
+    _snapshot: watch::Sender<Snapshot>,
+}
+
+impl Server {
+    fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    fn with(change: impl FnOnce(&mut Context)) -> Self {
+        let (orders, taken) = bounded(4);
+        let (publisher, snapshot) = watch::channel(Snapshot { conversation: "idle", ..Snapshot::default() });
+        let (_, closing) = watch::channel(false);
+        let (_, meters) = Meters::new(Arc::default());
+        let (rigs, pictures) = mpsc::channel(2);
+        let (stills, faces) = mpsc::channel(2);
+        let (library, found) = (Library::in_memory(), Arc::<AtomicUsize>::default());
+        tokio::spawn(find_faces(pictures, found.clone()));
+        tokio::spawn(draw(faces));
+        let mut context = Context {
+            orders,
+            snapshot,
+            door: None,
+            library: library.clone(),
+            rigs: Some(RigDoor(rigs)),
+            stills: Some(StillDoor(stills)),
+            places: Arc::default(),
+            meters,
+            connections: Arc::default(),
+            gate: Arc::new(Gate::open_for_tests()),
+            assets: Arc::new(Assets::default()),
+            closing,
+        };
+        change(&mut context);
+        Self { router: router(context), library, orders: taken, found, _snapshot: publisher }
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1:8080");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.call(request.body(body.into()).expect("a request")).await.expect("it never fails");
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+        Answer(parts.status, parts.headers, body)
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        self.ask("GET", path, &[], Body::empty()).await
+    }
+
+    async fn send(&mut self, method: &str, path: &str, kind: &str, body: impl Into<Body>) -> Answer {
+        self.ask(method, path, &[("content-type", kind)], body).await
+    }
+
+    /// A server with characters of these ids, the first of which is the default one.
+    async fn full(ids: &[&str]) -> Self {
+        let server = Self::new();
+        for id in ids {
+            let file = CharacterFile::new(id, visage_core::Language::English);
+            server.library.create(Some(id), file, picture(FACE).into()).await.expect("a character");
+        }
+        server
+    }
+}
+
+const JSON: &str = "application/json";
+const MERGE: &str = "application/merge-patch+json";
+const ADA: &str = r#"{"name": "Ada Lovelace", "voices": {"en": {"pitch": 1.2}}}"#;
+
+#[tokio::test]
+async fn a_character_is_made_read_changed_and_deleted() {
+    let mut server = Server::full(&["mira"]).await;
+    let (kind, body) = form(&[("character", ADA.as_bytes()), ("portrait", &picture(FACE))]);
+    let made = server.send("POST", "/api/characters", kind, body).await;
+    assert_eq!((made.0, made.header(header::LOCATION)), (StatusCode::CREATED, "/api/characters/ada-lovelace"));
+    assert_eq!(made.json()["id"], "ada-lovelace");
+    let (path, first) = ("/api/characters/ada-lovelace", made.etag());
+
+    let read = server.get(path).await;
+    assert_eq!((read.0, read.etag(), read.json()), (StatusCode::OK, first.clone(), made.json()));
+    let known = server.ask("GET", path, &[("if-none-match", &first)], Body::empty()).await;
+    assert_eq!((known.0, known.etag(), known.2.len()), (StatusCode::NOT_MODIFIED, first.clone(), 0));
+    let head = server.ask("HEAD", path, &[], Body::empty()).await;
+    assert_eq!((head.0, head.etag(), head.2.len()), (StatusCode::OK, first.clone(), 0));
+
+    // What is read can be sent back as it is.
+    let headers = [("content-type", JSON), ("if-match", first.as_str())];
+    let same = server.ask("PUT", path, &headers, read.2.clone()).await;
+    assert_eq!(same.0, StatusCode::OK, "{:?}", same.2);
+    let second = same.etag();
+    let headers = [("content-type", MERGE), ("if-match", second.as_str())];
+    let changed = server.ask("PATCH", path, &headers, r#"{"name": "Ada", "voices": {"en": {"pitch": null}}}"#).await;
+    assert_eq!(changed.0, StatusCode::OK, "{:?}", changed.2);
+    assert_eq!((&changed.json()["name"], &changed.json()["voices"]["en"]), (&json!("Ada"), &json!({})));
+
+    // Whoever still knows the state before loses nothing of it.
+    let late = server.ask("PATCH", path, &headers, r#"{"name": "Bob"}"#).await;
+    assert_eq!(late.refusal(), (412, "character_changed".into()));
+    let blind = server.send("PATCH", path, MERGE, r#"{"name": "Bob"}"#).await;
+    assert_eq!(blind.refusal(), (428, "condition_missing".into()));
+    let blind = server.send("PUT", path, JSON, ADA).await;
+    assert_eq!(blind.refusal(), (428, "condition_missing".into()));
+    let late = server.ask("DELETE", path, &[("if-match", &second)], Body::empty()).await;
+    assert_eq!(late.refusal(), (412, "character_changed".into()));
+
+    let gone = server.ask("DELETE", path, &[("if-match", &changed.etag())], Body::empty()).await;
+    assert_eq!((gone.0, gone.2.len()), (StatusCode::NO_CONTENT, 0));
+    for method in ["GET", "DELETE"] {
+        let nobody = server.ask(method, path, &[], Body::empty()).await;
+        assert_eq!(nobody.refusal(), (404, "unknown_character".into()));
+    }
+    let default = server.ask("DELETE", "/api/characters/mira", &[], Body::empty()).await;
+    assert_eq!(default.refusal(), (409, "character_protected".into()));
+}
+
+#[tokio::test]
+async fn a_character_can_be_made_from_json_alone() {
+    let mut server = Server::new();
+    let body = json!({
+        "character": {"id": "ada", "name": "Ada", "voices": {"en": {}}},
+        "portrait": BASE64_STANDARD.encode(picture(FACE)),
+    });
+    let made = server.send("POST", "/api/characters", JSON, body.to_string()).await;
+    assert_eq!((made.0, made.header(header::LOCATION)), (StatusCode::CREATED, "/api/characters/ada"));
+    let again = server.send("POST", "/api/characters", JSON, body.to_string()).await;
+    assert_eq!(again.refusal(), (409, "character_exists".into()));
+}
+
+#[tokio::test]
+async fn wrong_characters_are_refused_with_the_reason() {
+    let mut server = Server::full(&["mira"]).await;
+    let face = BASE64_STANDARD.encode(picture(FACE));
+    let with = |character: Value, portrait: &str| json!({"character": character, "portrait": portrait}).to_string();
+    let ada = || json!({"name": "Ada", "voices": {"en": {}}});
+    let black = BASE64_STANDARD.encode(picture(NO_FACE));
+    let text = BASE64_STANDARD.encode("this is a text and no picture at all");
+    let cases = [
+        ("{".to_owned(), 400, "malformed_body", "not valid JSON"),
+        ("[]".to_owned(), 422, "invalid_character", "members character and portrait"),
+        (json!({"portrait": face}).to_string(), 422, "invalid_character", "character is missing"),
+        (json!({"character": ada()}).to_string(), 422, "invalid_character", "portrait is missing"),
+        (json!({"character": ada(), "portrait": face, "x": 1}).to_string(), 422, "invalid_character", "member \"x\""),
+        (with(ada(), "?"), 422, "invalid_character", "not base64"),
+        (with(ada(), &black), 422, "unusable_portrait", "no face"),
+        (with(ada(), &text), 415, "wrong_file_type", "no JPEG, PNG or WebP"),
+        (with(json!({"name": "Ada"}), &face), 422, "invalid_character", "voices"),
+        (with(json!({"nmae": "Ada", "voices": {"en": {}}}), &face), 422, "invalid_character", "did you mean \"name\"?"),
+        (
+            with(json!({"name": "Ada", "voices": {"en": {"speed": 9}}}), &face),
+            422,
+            "invalid_character",
+            "voices.en.speed",
+        ),
+        (with(json!({"id": "../x", "name": "A", "voices": {"en": {}}}), &face), 422, "", ""),
+    ];
+    for (body, status, code, words) in cases {
+        let answer = server.send("POST", "/api/characters", JSON, body.clone()).await;
+        let (found, of) = answer.refusal();
+        assert!(found == status && (code.is_empty() || of == code), "{found} {of}: {}", &body[..body.len().min(90)]);
+        let detail = answer.json()["detail"].as_str().expect("text").to_owned();
+        assert!(detail.contains(words), "{words}: {detail}");
+    }
+    let headers = [("content-type", MERGE), ("if-match", "*")];
+    for (patch, status, code) in [
+        ("null", 422, "invalid_character"),
+        ("{\"voices\": null}", 422, "invalid_character"),
+        ("{\"portrait\": \"../mira/portrait.png\"}", 422, "invalid_character"),
+        ("{\"portrait\": \"other.png\"}", 422, "invalid_character"),
+        ("{", 400, "malformed_body"),
+    ] {
+        let answer = server.ask("PATCH", "/api/characters/mira", &headers, patch).await;
+        assert_eq!(answer.refusal(), (status, code.to_owned()), "{patch}: {:?}", answer.2);
+    }
+    assert_eq!(server.library.list().await.expect("a list").characters.len(), 1);
+}
+
+#[tokio::test]
+async fn wrong_requests_are_refused_with_the_right_status() {
+    let mut server = Server::full(&["mira"]).await;
+    let long = "x".repeat(1_100_000);
+    #[expect(clippy::type_complexity, reason = "a table of cases")]
+    let cases: [(&str, &str, &[(&str, &str)], &str, u16, &str); 21] = [
+        ("GET", "/api/characters?limit=0", &[], "", 400, "malformed_query"),
+        ("GET", "/api/characters?limit=201", &[], "", 400, "malformed_query"),
+        ("GET", "/api/characters?limit=many", &[], "", 400, "malformed_query"),
+        ("GET", "/api/characters?limit=1&limit=2", &[], "", 400, "malformed_query"),
+        ("GET", "/api/characters?page=2", &[], "", 400, "malformed_query"),
+        ("GET", "/api/characters?cursor=..%2f", &[], "", 400, "malformed_query"),
+        ("GET", "/api/characters/nobody", &[], "", 404, "unknown_character"),
+        ("GET", "/api/characters/..%2fmira", &[], "", 404, "unknown_character"),
+        ("GET", "/api/characters/%ff", &[], "", 404, "unknown_character"),
+        ("GET", "/api/characters/MIRA", &[], "", 404, "unknown_character"),
+        ("GET", "/api/characters/mira/nothing", &[], "", 404, "not_found"),
+        ("GET", "/api/characters/", &[], "", 404, "not_found"),
+        ("POST", "/api/characters", &[("content-type", "text/plain")], ADA, 415, "wrong_content_type"),
+        ("POST", "/api/characters", &[], ADA, 415, "wrong_content_type"),
+        ("POST", "/api/characters", &[("content-type", "multipart/form-data")], "", 400, "malformed_body"),
+        ("POST", "/api/characters/mira", &[], "", 405, "method_not_allowed"),
+        ("DELETE", "/api/characters", &[], "", 405, "method_not_allowed"),
+        ("PUT", "/api/characters/mira", &[("content-type", JSON), ("if-match", "*")], &long, 413, "body_too_large"),
+        ("PUT", "/api/characters/mira", &[("content-type", JSON), ("if-match", "x")], ADA, 412, "character_changed"),
+        ("PUT", "/api/characters/nobody", &[("content-type", JSON), ("if-match", "*")], ADA, 404, "unknown_character"),
+        (
+            "PATCH",
+            "/api/characters/mira",
+            &[("content-type", JSON), ("if-match", "*")],
+            "{}",
+            415,
+            "wrong_content_type",
+        ),
+    ];
+    for (method, path, headers, body, status, code) in cases {
+        let answer = server.ask(method, path, headers, body.to_owned()).await;
+        assert_eq!(answer.refusal(), (status, code.to_owned()), "{method} {path}");
+    }
+    let options = server.ask("OPTIONS", "/api/characters/mira", &[], Body::empty()).await;
+    assert_eq!(options.0, StatusCode::NO_CONTENT);
+    let mut methods: Vec<_> = options.header(header::ALLOW).split(',').map(str::trim).collect();
+    methods.sort_unstable();
+    assert_eq!(methods, ["DELETE", "GET", "HEAD", "PATCH", "PUT"]);
+}
+
+#[tokio::test]
+async fn the_list_has_pages_that_follow_each_other() {
+    let mut server = Server::new();
+    assert_eq!(server.get("/api/characters").await.json(), json!({"items": [], "next": null}));
+    server = Server::full(&["mira", "ada", "theo", "bo"]).await;
+    let (mut path, mut seen) = ("/api/characters?limit=2".to_owned(), Vec::new());
+    for _ in 0..2 {
+        let page = server.get(&path).await;
+        for item in page.json()["items"].as_array().expect("items") {
+            assert_eq!(
+                (&item["default"], &item["active"]),
+                (&json!(item["id"] == "mira"), &json!(item["id"] == "mira"))
+            );
+            seen.push(item["id"].as_str().expect("an id").to_owned());
+        }
+        let link = page.header(header::LINK).to_owned();
+        assert_eq!(link.is_empty(), page.json()["next"].is_null());
+        path = link.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+    }
+    assert_eq!((seen, path), (["ada", "bo", "mira", "theo"].map(str::to_owned).to_vec(), String::new()));
+}
+
+#[tokio::test]
+async fn a_character_is_ordered_on_stage() {
+    let mut server = Server::full(&["mira"]).await;
+    let ordered = server.ask("POST", "/api/characters/mira/activate", &[], Body::empty()).await;
+    assert_eq!((ordered.0, ordered.2.len()), (StatusCode::ACCEPTED, 0));
+    assert_eq!(server.orders.try_recv(), Ok(RemoteCommand::Activate { id: "mira".into() }));
+    let nobody = server.ask("POST", "/api/characters/nobody/activate", &[], Body::empty()).await;
+    assert_eq!(nobody.refusal(), (404, "unknown_character".into()));
+    assert!(server.orders.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn portraits_are_told_by_content_and_must_show_a_face() {
+    let mut server = Server::full(&["mira"]).await;
+    let path = "/api/characters/mira/portrait";
+    let before = server.get(path).await;
+    assert_eq!(
+        (before.0, before.header(header::CONTENT_TYPE), &before.2[..]),
+        (StatusCode::OK, "image/png", &picture(FACE)[..])
+    );
+    let known = server.ask("GET", path, &[("if-none-match", &before.etag())], Body::empty()).await;
+    assert_eq!(known.0, StatusCode::NOT_MODIFIED);
+
+    let other = picture(Rgb([90, 80, 70]));
+    // What it is declared as does not matter, as long as it is declared as a picture or as bytes.
+    for kind in ["image/png", "image/jpeg", "application/octet-stream"] {
+        let put = server.send("PUT", path, kind, other.clone()).await;
+        assert_eq!(put.0, StatusCode::OK, "{:?}", put.2);
+        assert_eq!(put.etag(), server.get("/api/characters/mira").await.etag());
+    }
+    let after = server.get(path).await;
+    assert_eq!(&after.2[..], &other[..]);
+    assert_ne!(after.etag(), before.etag());
+
+    let mut cut = picture(FACE);
+    cut.truncate(60);
+    let cases: [(&str, Vec<u8>, &str, u16, &str); 5] = [
+        ("text/html", other.clone(), "*", 415, "wrong_content_type"),
+        ("image/png", picture(NO_FACE), "*", 422, "unusable_portrait"),
+        ("image/png", cut, "*", 422, "unusable_portrait"),
+        ("image/png", b"<svg/>".to_vec(), "*", 415, "wrong_file_type"),
+        ("image/png", picture(FACE), "\"old\"", 412, "character_changed"),
+    ];
+    for (kind, bytes, condition, status, code) in cases {
+        let answer = server.ask("PUT", path, &[("content-type", kind), ("if-match", condition)], bytes).await;
+        assert_eq!(answer.refusal(), (status, code.to_owned()));
+    }
+    assert_eq!(&server.get(path).await.2[..], &other[..], "nothing of this was stored");
+    let huge = [("content-type", "image/png"), ("content-length", "100000000")];
+    assert_eq!(server.ask("PUT", path, &huge, "").await.refusal(), (413, "body_too_large".into()));
+}
+
+#[tokio::test]
+async fn voice_references_are_converted() {
+    let mut server = Server::full(&["mira"]).await;
+    let path = "/api/characters/mira/voice-reference";
+    assert_eq!(server.get(path).await.refusal(), (404, "no_such_part".into()));
+    let put = server.send("PUT", path, "audio/wav", voice(4.0)).await;
+    assert_eq!(put.0, StatusCode::OK, "{:?}", put.2);
+    assert!(put.json()["voices"]["en"]["reference"].is_string());
+    let stored = server.get(&format!("{path}?language=en")).await;
+    assert_eq!((stored.0, stored.header(header::CONTENT_TYPE)), (StatusCode::OK, "audio/wav"));
+    let sound = decode_sound(Cursor::new(stored.2.clone()), 60).expect("a sound");
+    assert_eq!((sound.rate, sound.samples.len()), (24_000, 96_000));
+    let cases: [(&str, &str, Vec<u8>, u16, &str); 5] = [
+        ("", "audio/wav", voice(1.0), 422, "unusable_sound"),
+        ("", "audio/wav", picture(FACE), 415, "wrong_file_type"),
+        ("", "image/png", voice(4.0), 415, "wrong_content_type"),
+        ("?language=de", "audio/wav", voice(4.0), 404, "no_such_part"),
+        ("?language=fr", "audio/wav", voice(4.0), 400, "malformed_query"),
+    ];
+    for (query, kind, bytes, status, code) in cases {
+        let answer = server.send("PUT", &format!("{path}{query}"), kind, bytes).await;
+        assert_eq!(answer.refusal(), (status, code.to_owned()));
+    }
+    assert_eq!(server.ask("DELETE", path, &[], Body::empty()).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(server.ask("DELETE", path, &[], Body::empty()).await.refusal(), (404, "no_such_part".into()));
+}
+
+#[tokio::test]
+async fn previews_are_drawn_once_for_each_state() {
+    let mut server = Server::full(&["mira"]).await;
+    let path = "/api/characters/mira/preview.png";
+    let rest = server.get(path).await;
+    assert_eq!((rest.0, rest.header(header::CONTENT_TYPE), rest.pixel()[0]), (StatusCode::OK, "image/png", 0));
+    let open = server.get(&format!("{path}?viseme=aa&emotion=happy&size=32")).await;
+    assert!(open.pixel()[0] > 100, "{:?}", open.pixel());
+    assert_eq!(image::load_from_memory(&open.2).expect("a picture").width(), 32);
+    assert_ne!(open.etag(), rest.etag());
+    let drawn = server.found.load(Ordering::Relaxed);
+    let known = server.ask("GET", path, &[("if-none-match", &rest.etag())], Body::empty()).await;
+    assert_eq!((known.0, server.found.load(Ordering::Relaxed)), (StatusCode::NOT_MODIFIED, drawn), "nothing is drawn");
+
+    let headers = [("content-type", MERGE), ("if-match", "*")];
+    let own = r#"{"emotions": {"sad": {"shapes": {"jawOpen": 1.0}}}}"#;
+    assert_eq!(server.ask("PATCH", "/api/characters/mira", &headers, own).await.0, StatusCode::OK);
+    assert_eq!(server.get(&format!("{path}?emotion=sad")).await.pixel()[0], 255, "the character's own face");
+    let changed = server.ask("GET", path, &[("if-none-match", &rest.etag())], Body::empty()).await;
+    assert_eq!(changed.0, StatusCode::OK);
+    for (query, status, code) in [
+        ("emotion=glad", 400, "malformed_query"),
+        ("viseme=XX", 400, "malformed_query"),
+        ("size=15", 422, "size_out_of_range"),
+        ("size=1081", 422, "size_out_of_range"),
+        ("size=-1", 400, "malformed_query"),
+        ("colour=red", 400, "malformed_query"),
+    ] {
+        assert_eq!(server.get(&format!("{path}?{query}")).await.refusal(), (status, code.to_owned()), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_picture_is_drawn_as_asked() {
+    let mut server = Server::new();
+    let face = picture(FACE);
+    let (kind, body) = form(&[
+        ("image", &face),
+        ("viseme", b"O"),
+        ("shapes", br#"{"jawOpen": 1.0}"#),
+        ("head", br#"{"yaw": 0.5}"#),
+        ("size", b"48"),
+    ]);
+    let drawn = server.send("POST", "/api/render", kind, body).await;
+    assert_eq!((drawn.0, drawn.header(header::CONTENT_TYPE)), (StatusCode::OK, "image/png"));
+    assert_eq!(
+        (drawn.pixel()[..2].to_vec(), image::load_from_memory(&drawn.2).expect("a picture").width()),
+        (vec![255, 50], 48)
+    );
+    #[expect(clippy::type_complexity, reason = "a table of cases")]
+    let cases: [(&[(&str, &[u8])], u16, &str); 9] = [
+        (&[("image", b"GIF89a")], 415, "wrong_file_type"),
+        (&[("emotion", b"happy")], 422, "malformed_form"),
+        (&[("image", &picture(NO_FACE))], 422, "unusable_portrait"),
+        (&[("image", &face), ("emotion", b"glad")], 422, "malformed_form"),
+        (&[("image", &face), ("viseme", b"xx")], 422, "malformed_form"),
+        (&[("image", &face), ("shapes", br#"{"jawOpen": 2}"#)], 422, "pose_out_of_range"),
+        (&[("image", &face), ("shapes", br#"{"jaw": 1}"#)], 422, "malformed_form"),
+        (&[("image", &face), ("head", br#"{"yaw": 9}"#)], 422, "pose_out_of_range"),
+        (&[("image", &face), ("size", b"4000")], 422, "size_out_of_range"),
+    ];
+    for (parts, status, code) in cases {
+        let (kind, body) = form(parts);
+        let answer = server.send("POST", "/api/render", kind, body).await;
+        assert_eq!(answer.refusal(), (status, code.to_owned()), "{:?}", answer.2);
+    }
+}
+
+#[tokio::test]
+async fn without_doors_nothing_is_drawn_or_taken_in() {
+    let mut server = Server::with(|context| (context.rigs, context.stills) = (None, None));
+    let file = CharacterFile::new("Mira", visage_core::Language::English);
+    server.library.create(Some("mira"), file, picture(FACE).into()).await.expect("a character");
+    assert_eq!(server.get("/api/characters/mira/preview.png").await.refusal(), (503, "unavailable".into()));
+    let put = server.send("PUT", "/api/characters/mira/portrait", "image/png", picture(FACE)).await;
+    assert_eq!(put.refusal(), (503, "unavailable".into()));
+    // A door that nobody stands behind any more is as good as none.
+    let mut server = Server::with(|context| context.rigs = Some(RigDoor(mpsc::channel(1).0)));
+    let (kind, body) = form(&[("character", ADA.as_bytes()), ("portrait", &picture(FACE))]);
+    assert_eq!(server.send("POST", "/api/characters", kind, body).await.refusal(), (503, "unavailable".into()));
+}
+
+#[tokio::test]
+async fn archives_go_out_and_come_in() {
+    let mut server = Server::full(&["mira"]).await;
+    let archive = server.get("/api/characters/mira/archive").await;
+    assert_eq!((archive.0, archive.header(header::CONTENT_TYPE)), (StatusCode::OK, "application/zip"));
+    assert_eq!(archive.header(header::CONTENT_DISPOSITION), "attachment; filename=\"mira.zip\"");
+    let taken = server.send("POST", "/api/characters/import?id=mira", "application/zip", archive.2.clone()).await;
+    assert_eq!(taken.refusal(), (409, "character_exists".into()));
+    let twin = server.send("POST", "/api/characters/import?id=twin", "application/zip", archive.2.clone()).await;
+    assert_eq!((twin.0, twin.header(header::LOCATION)), (StatusCode::CREATED, "/api/characters/twin"), "{:?}", twin.2);
+    assert_eq!(
+        server.get("/api/characters/twin/portrait").await.2,
+        server.get("/api/characters/mira/portrait").await.2
+    );
+
+    let second = server.send("POST", "/api/characters/import", "application/zip", archive.2.clone()).await;
+    assert_eq!(second.json()["id"], "mira-2");
+
+    // Somebody put another picture into the store behind our back; what is exported is checked like an upload.
+    let file = CharacterFile::new("Ghost", visage_core::Language::English);
+    server.library.create(Some("ghost"), file, picture(NO_FACE).into()).await.expect("the store looks for no face");
+    let ghost = server.get("/api/characters/ghost/archive").await.2;
+    let cases = [
+        ("?id=other", "application/zip", ghost, 422, "unusable_portrait"),
+        ("", "application/zip", Bytes::from_static(b"PK no zip"), 422, "unusable_archive"),
+        ("?id=..", "application/zip", archive.2.clone(), 422, "invalid_id"),
+        ("", "text/plain", archive.2.clone(), 415, "wrong_content_type"),
+    ];
+    for (query, kind, bytes, status, code) in cases {
+        let answer = server.send("POST", &format!("/api/characters/import{query}"), kind, bytes).await;
+        assert_eq!(answer.refusal(), (status, code.to_owned()), "{query} {:?}", answer.2);
+    }
+    assert_eq!(server.get("/api/characters/other").await.refusal().0, 404, "it was taken back");
+}
+
+#[tokio::test]
+async fn more_uploads_than_places_are_asked_to_come_again() {
+    let mut server = Server::full(&["mira"]).await;
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        // Bodies that never end.
+        let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let request = Request::builder().method("PUT").uri("/api/characters/mira/portrait");
+        let request = request.header(header::HOST, "127.0.0.1").header(header::CONTENT_TYPE, "image/png");
+        let mut answering = Box::pin(server.router.call(request.body(body).expect("a request")));
+        assert!(futures_util::FutureExt::now_or_never(&mut answering).is_none());
+        tokio::task::yield_now().await;
+        waiting.push(tokio::spawn(answering));
+    }
+    while server.send("PUT", "/api/characters/mira/portrait", "image/png", picture(FACE)).await.0 == StatusCode::OK {
+        tokio::task::yield_now().await;
+    }
+    let full = server.send("PUT", "/api/characters/mira/portrait", "image/png", picture(FACE)).await;
+    assert_eq!((full.refusal(), full.header(header::RETRY_AFTER)), ((503, "busy".into()), "1"));
+    waiting.drain(..).for_each(|one| one.abort());
+}
+
+#[tokio::test]
+async fn the_description_is_served_and_shown() {
+    let mut server = Server::new();
+    let document = server.get("/api/openapi.json").await;
+    assert_eq!((document.0, document.header(header::CONTENT_TYPE)), (StatusCode::OK, "application/json"));
+    assert_eq!(document.json()["openapi"], "3.1.0");
+    assert_eq!(server.get("/api/docs").await.header(header::LOCATION), "/api/docs/");
+    let page = server.get("/api/docs/").await;
+    let policy = page.header(header::CONTENT_SECURITY_POLICY).to_owned();
+    assert_eq!((page.0, page.header(header::CONTENT_TYPE)), (StatusCode::OK, "text/html"));
+    assert!(policy.contains("script-src 'self';") && !policy.contains("http"), "{policy}");
+    let text = String::from_utf8(page.2.to_vec()).expect("text");
+    for file in text.split('"').filter(|part| part.starts_with("./")) {
+        let found = server.get(&format!("/api/docs/{}", &file[2..])).await;
+        assert_eq!(found.0, StatusCode::OK, "{file}");
+    }
+    let starter = server.get("/api/docs/swagger-initializer.js").await;
+    assert!(String::from_utf8_lossy(&starter.2).contains("/api/openapi.json"));
+    assert_eq!(server.get("/api/docs/nothing.js").await.refusal(), (404, "not_found".into()));
+    // Everywhere else the policy stays strict.
+    assert!(!server.get("/api/state").await.header(header::CONTENT_SECURITY_POLICY).contains("unsafe"));
+}
