@@ -1,14 +1,19 @@
 //! A microphone and a loudspeaker as two ends of lock-free rings. The callbacks run on the system's audio threads: they
 //! copy samples and do nothing else (no allocation, no lock, no log).
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use cpal::{
-    FromSample, Sample, SampleFormat, SizedSample, Stream, StreamConfig,
+    ErrorKind, FromSample, Sample, SampleFormat, SizedSample, Stream, StreamConfig,
     traits::{DeviceTrait, HostTrait, StreamTrait},
 };
 use rtrb::{Consumer, Producer, RingBuffer};
 use visage_core::{SAMPLE_RATE, SAMPLES_PER_TICK, StreamResampler};
 
-use crate::AudioError;
+use crate::{AudioError, keeper::Device};
 
 /// Samples between tick and device: half a second. When the microphone's ring is full new sound is lost, when the
 /// loudspeaker's is full the tick's sound is lost; both mean that the other side stands still.
@@ -21,8 +26,12 @@ const CUSHION: usize = 2 * SAMPLES_PER_TICK;
 /// so silent ticks are left out until less waits.
 const LONGEST_WAIT: usize = 6;
 
-const MICROPHONE: &str = "microphone";
-const LOUDSPEAKER: &str = "loudspeaker";
+/// Ticks without a sample from the microphone, or without one taken by the loudspeaker, after which the device counts as
+/// gone, two seconds: not every system says so. A muted microphone gives silence, which is samples too.
+const STANDS_STILL: u32 = 60;
+
+pub(crate) const MICROPHONE: &str = "microphone";
+pub(crate) const LOUDSPEAKER: &str = "loudspeaker";
 
 /// An open microphone. Dropping it closes the device.
 pub struct Microphone {
@@ -30,6 +39,9 @@ pub struct Microphone {
     ring: Consumer<f32>,
     resampler: StreamResampler,
     piece: Vec<f32>,
+    gone: Gone,
+    /// Ticks in a row without sound.
+    still: u32,
 }
 
 /// An open loudspeaker. Dropping it closes the device.
@@ -40,6 +52,25 @@ pub struct Loudspeaker {
     piece: Vec<f32>,
     /// Samples a second of the device.
     rate: u32,
+    gone: Gone,
+    /// Ticks in a row in which the device took nothing, and how much room the last one left.
+    still: u32,
+    room: usize,
+}
+
+/// Set by the system's thread when the device has gone.
+type Gone = Arc<AtomicBool>;
+
+impl Device for Microphone {
+    fn is_lost(&mut self) -> bool {
+        self.gone.load(Ordering::Relaxed) || self.still > STANDS_STILL
+    }
+}
+
+impl Device for Loudspeaker {
+    fn is_lost(&mut self) -> bool {
+        self.gone.load(Ordering::Relaxed) || self.still > STANDS_STILL
+    }
 }
 
 /// Names of the default input and output device, for `visage doctor`.
@@ -57,25 +88,28 @@ impl Microphone {
         let format = config.sample_format();
         let config: StreamConfig = config.into();
         let (producer, ring) = RingBuffer::new(RING);
+        let gone = Gone::default();
+        let told = gone.clone();
         let stream = match format {
-            SampleFormat::F32 => listen::<f32>(&device, config, producer),
-            SampleFormat::I16 => listen::<i16>(&device, config, producer),
-            SampleFormat::U16 => listen::<u16>(&device, config, producer),
-            SampleFormat::I32 => listen::<i32>(&device, config, producer),
+            SampleFormat::F32 => listen::<f32>(&device, config, producer, told),
+            SampleFormat::I16 => listen::<i16>(&device, config, producer, told),
+            SampleFormat::U16 => listen::<u16>(&device, config, producer, told),
+            SampleFormat::I32 => listen::<i32>(&device, config, producer, told),
             other => return Err(unusable(MICROPHONE, &format!("its sample format {other} is not supported"))),
         };
         let stream = stream.map_err(|error| unusable(MICROPHONE, &error))?;
         stream.play().map_err(|error| unusable(MICROPHONE, &error))?;
         let resampler = StreamResampler::new(config.sample_rate, SAMPLE_RATE);
-        Ok(Self { _stream: stream, ring, resampler, piece: Vec::with_capacity(RING) })
+        Ok(Self { _stream: stream, ring, resampler, piece: Vec::with_capacity(RING), gone, still: 0 })
     }
 
-    /// Appends what was recorded since the last call: mono, 48 kHz.
+    /// Appends what was recorded since the last call: mono, 48 kHz. Called once a tick.
     pub fn read(&mut self, out: &mut Vec<f32>) {
         self.piece.clear();
         while let Ok(sample) = self.ring.pop() {
             self.piece.push(sample);
         }
+        self.still = if self.piece.is_empty() { self.still + 1 } else { 0 };
         self.resampler.push(&self.piece, out);
     }
 }
@@ -94,29 +128,37 @@ impl Loudspeaker {
                 break;
             }
         }
+        let gone = Gone::default();
+        let told = gone.clone();
         let stream = match format {
-            SampleFormat::F32 => play::<f32>(&device, config, consumer),
-            SampleFormat::I16 => play::<i16>(&device, config, consumer),
-            SampleFormat::U16 => play::<u16>(&device, config, consumer),
-            SampleFormat::I32 => play::<i32>(&device, config, consumer),
+            SampleFormat::F32 => play::<f32>(&device, config, consumer, told),
+            SampleFormat::I16 => play::<i16>(&device, config, consumer, told),
+            SampleFormat::U16 => play::<u16>(&device, config, consumer, told),
+            SampleFormat::I32 => play::<i32>(&device, config, consumer, told),
             other => return Err(unusable(LOUDSPEAKER, &format!("its sample format {other} is not supported"))),
         };
         let stream = stream.map_err(|error| unusable(LOUDSPEAKER, &error))?;
         stream.play().map_err(|error| unusable(LOUDSPEAKER, &error))?;
         let rate = config.sample_rate;
         let resampler = StreamResampler::new(SAMPLE_RATE, rate);
-        Ok(Self { _stream: stream, ring, resampler, piece: Vec::with_capacity(RING), rate })
+        let room = ring.slots();
+        Ok(Self { _stream: stream, ring, resampler, piece: Vec::with_capacity(RING), rate, gone, still: 0, room })
     }
 
-    /// Plays samples: mono, 48 kHz. Returns how many were lost because the device stands still. Silence is left out while
+    /// Plays a tick's samples: mono, 48 kHz. Returns how many were lost because the device stands still. Silence is left out while
     /// too much waits.
     pub fn write(&mut self, samples: &[f32]) -> usize {
-        if is_left_out(samples, RING - self.ring.slots(), self.rate) {
-            return 0;
-        }
-        self.piece.clear();
-        self.resampler.push(samples, &mut self.piece);
-        self.piece.iter().filter(|sample| self.ring.push(**sample).is_err()).count()
+        // Only the device makes room.
+        self.still = if self.ring.slots() > self.room { 0 } else { self.still + 1 };
+        let lost = if is_left_out(samples, RING - self.ring.slots(), self.rate) {
+            0
+        } else {
+            self.piece.clear();
+            self.resampler.push(samples, &mut self.piece);
+            self.piece.iter().filter(|sample| self.ring.push(**sample).is_err()).count()
+        };
+        self.room = self.ring.slots();
+        lost
     }
 }
 
@@ -130,7 +172,12 @@ fn unusable(device: &'static str, reason: &impl ToString) -> AudioError {
 }
 
 /// The callback averages the channels; what does not fit into the ring is lost.
-fn listen<T>(device: &cpal::Device, config: StreamConfig, mut ring: Producer<f32>) -> Result<Stream, cpal::Error>
+fn listen<T>(
+    device: &cpal::Device,
+    config: StreamConfig,
+    mut ring: Producer<f32>,
+    gone: Gone,
+) -> Result<Stream, cpal::Error>
 where
     T: SizedSample,
     f32: FromSample<T>,
@@ -146,13 +193,18 @@ where
                 }
             }
         },
-        |error| tracing::warn!("microphone: {error}"),
+        move |error| hear_of(MICROPHONE, &error, &gone),
         None,
     )
 }
 
 /// The callback puts the sound on every channel; when the ring is empty there is silence.
-fn play<T>(device: &cpal::Device, config: StreamConfig, mut ring: Consumer<f32>) -> Result<Stream, cpal::Error>
+fn play<T>(
+    device: &cpal::Device,
+    config: StreamConfig,
+    mut ring: Consumer<f32>,
+    gone: Gone,
+) -> Result<Stream, cpal::Error>
 where
     T: SizedSample + FromSample<f32>,
 {
@@ -164,14 +216,42 @@ where
                 frame.fill(T::from_sample(ring.pop().unwrap_or(0.0)));
             }
         },
-        |error| tracing::warn!("loudspeaker: {error}"),
+        move |error| hear_of(LOUDSPEAKER, &error, &gone),
         None,
     )
+}
+
+/// What the system says of a running device. It calls this from its own thread, not from the callback of the samples.
+fn hear_of(device: &'static str, error: &cpal::Error, gone: &Gone) {
+    if is_the_end(error.kind()) {
+        gone.store(true, Ordering::Relaxed);
+    }
+    tracing::debug!("{device}: {error}");
+}
+
+/// Whether a device that reports this gives or takes no more sound. Whatever else stops it shows as [`STANDS_STILL`].
+fn is_the_end(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable | ErrorKind::StreamInvalidated)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_glitch_is_not_the_end_of_a_device() {
+        for (kind, end) in [
+            (ErrorKind::DeviceNotAvailable, true),
+            (ErrorKind::StreamInvalidated, true),
+            (ErrorKind::Xrun, false),
+            (ErrorKind::DeviceChanged, false),
+            (ErrorKind::BackendError, false),
+        ] {
+            let gone = Gone::default();
+            hear_of(MICROPHONE, &cpal::Error::new(kind), &gone);
+            assert_eq!(gone.load(Ordering::Relaxed), end, "{kind}");
+        }
+    }
 
     #[test]
     fn only_silence_behind_a_long_queue_is_left_out() {

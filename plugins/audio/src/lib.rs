@@ -10,8 +10,9 @@
 
 mod device;
 mod error;
+mod keeper;
 mod plugin;
 
 pub use device::{Loudspeaker, Microphone, default_devices};
 pub use error::AudioError;
-pub use plugin::{AudioPlugin, Devices};
+pub use plugin::AudioPlugin;

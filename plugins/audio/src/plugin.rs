@@ -3,12 +3,18 @@
 use std::{sync::Arc, thread};
 
 use bevy::{platform::cell::SyncCell, prelude::*};
-use crossbeam_channel::{Receiver, bounded};
-use visage_schedule::{Hearing, IngestSystems, MicrophoneSound, Problem, Sounding, VisageSystems};
+use crossbeam_channel::bounded;
+use visage_schedule::{
+    DeviceState, Devices, Hearing, IngestSystems, MicrophoneSound, Problem, Sounding, VisageSystems,
+};
 
-use crate::{AudioError, Loudspeaker, Microphone};
+use crate::{
+    AudioError, Loudspeaker, Microphone,
+    device::{LOUDSPEAKER, MICROPHONE},
+    keeper::{Device, Keeper, Opening},
+};
 
-/// The local microphone and loudspeaker.
+/// The local microphone and loudspeaker. Inserts [`Devices`].
 pub struct AudioPlugin {
     /// Whether the avatar is heard from the loudspeaker.
     pub loudspeaker: bool,
@@ -20,47 +26,36 @@ impl Default for AudioPlugin {
     }
 }
 
-/// Opening a device takes its time, so it is done on a thread of its own; capacity one, for the one device.
-type Opening<D> = Receiver<Result<D, AudioError>>;
-
-/// What is known of the local devices; for the window.
-#[derive(Resource, Default)]
-pub struct Devices {
-    /// Whether the microphone is open.
-    pub microphone: bool,
-    /// Whether the loudspeaker is open.
-    pub loudspeaker: bool,
-    /// Samples that the loudspeaker did not take.
-    pub lost: u64,
+/// The devices themselves; dropping one closes it. Their rings have one user each, hence the cells.
+#[derive(Resource)]
+struct Local {
+    microphone: Keeper<SyncCell<Microphone>>,
+    loudspeaker: Keeper<SyncCell<Loudspeaker>>,
 }
 
-/// The devices themselves; dropping one closes it. Their rings have one user each, hence the cells.
-#[derive(Resource, Default)]
-struct Open {
-    microphone: Option<SyncCell<Microphone>>,
-    loudspeaker: Option<SyncCell<Loudspeaker>>,
-    opening_microphone: Option<Opening<Microphone>>,
-    opening_loudspeaker: Option<Opening<Loudspeaker>>,
+impl<D: Device> Device for SyncCell<D> {
+    fn is_lost(&mut self) -> bool {
+        self.get().is_lost()
+    }
 }
 
 impl Plugin for AudioPlugin {
     fn build(&self, app: &mut App) {
-        let mut open = Open::default();
-        if self.loudspeaker {
-            open.opening_loudspeaker = Some(open_on_thread("open loudspeaker", Loudspeaker::open));
-        }
-        app.insert_resource(open)
+        let mut local = Local { microphone: Keeper::new(MICROPHONE), loudspeaker: Keeper::new(LOUDSPEAKER) };
+        local.loudspeaker.want(self.loudspeaker);
+        app.insert_resource(local)
             .init_resource::<Devices>()
-            .add_systems(FixedUpdate, (switch, take_opened, record).chain().in_set(IngestSystems::Receive))
+            .add_systems(FixedUpdate, (switch, keep, record).chain().in_set(IngestSystems::Receive))
             .add_systems(FixedUpdate, play.in_set(VisageSystems::Present));
     }
 }
 
-fn open_on_thread<D: Send + 'static>(name: &str, open: fn() -> Result<D, AudioError>) -> Opening<D> {
+/// Opening a device takes its time, so it is done on a thread of its own.
+fn open_on_thread<D: Send + 'static>(name: &str, open: fn() -> Result<D, AudioError>) -> Opening<SyncCell<D>> {
     let (sender, receiver) = bounded(1);
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
-        // The receiver is gone when the app has ended in the meantime; then the device is closed again at once.
-        if sender.send(open()).is_err() {
+    let spawned = thread::Builder::new().name(format!("open {name}")).spawn(move || {
+        // The receiver is gone when it is not wanted any more; then the device is closed again at once.
+        if sender.send(open().map(SyncCell::new)).is_err() {
             tracing::debug!("nobody waits for the device any more");
         }
     });
@@ -71,34 +66,37 @@ fn open_on_thread<D: Send + 'static>(name: &str, open: fn() -> Result<D, AudioEr
 }
 
 /// The microphone is open exactly while somebody wants to be heard.
-fn switch(mut orders: MessageReader<Hearing>, mut open: ResMut<Open>, mut devices: ResMut<Devices>) {
-    let Some(order) = orders.read().last() else { return };
-    if !order.on {
-        open.microphone = None;
-        open.opening_microphone = None;
-        devices.microphone = false;
-    } else if open.microphone.is_none() && open.opening_microphone.is_none() {
-        open.opening_microphone = Some(open_on_thread("open microphone", Microphone::open));
+fn switch(mut orders: MessageReader<Hearing>, mut local: ResMut<Local>) {
+    if let Some(order) = orders.read().last() {
+        local.microphone.want(order.on);
     }
 }
 
-fn take_opened(mut open: ResMut<Open>, mut devices: ResMut<Devices>, mut problems: MessageWriter<Problem>) {
-    if let Some(result) = open.opening_microphone.as_ref().and_then(|opening| opening.try_recv().ok()) {
-        open.opening_microphone = None;
-        open.microphone =
-            result.map(SyncCell::new).map_err(|error| problems.write(Problem { text: error.to_string() })).ok();
-        devices.microphone = open.microphone.is_some();
-    }
-    if let Some(result) = open.opening_loudspeaker.as_ref().and_then(|opening| opening.try_recv().ok()) {
-        open.opening_loudspeaker = None;
-        open.loudspeaker =
-            result.map(SyncCell::new).map_err(|error| problems.write(Problem { text: error.to_string() })).ok();
-        devices.loudspeaker = open.loudspeaker.is_some();
-    }
+fn keep(mut local: ResMut<Local>, mut devices: ResMut<Devices>, mut problems: MessageWriter<Problem>) {
+    let told = [
+        local.microphone.step(|| open_on_thread(MICROPHONE, Microphone::open)),
+        local.loudspeaker.step(|| open_on_thread(LOUDSPEAKER, Loudspeaker::open)),
+    ];
+    problems.write_batch(told.into_iter().flatten().map(|text| Problem { text: sentence(&text) }));
+    let now =
+        Devices { microphone: state(&local.microphone), loudspeaker: state(&local.loudspeaker), lost: devices.lost };
+    devices.set_if_neq(now);
 }
 
-fn record(mut open: ResMut<Open>, mut sound: MessageWriter<MicrophoneSound>) {
-    let Some(microphone) = &mut open.microphone else { return };
+fn state<D: Device>(keeper: &Keeper<D>) -> DeviceState {
+    let trouble = keeper.trouble().map(sentence);
+    DeviceState { wanted: keeper.is_wanted(), open: keeper.is_open(), trouble }
+}
+
+/// With a capital letter and a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(letters).collect::<String>().trim_end_matches('.').to_owned() + "."
+}
+
+fn record(mut local: ResMut<Local>, mut sound: MessageWriter<MicrophoneSound>) {
+    let Some(microphone) = local.microphone.device() else { return };
     let mut samples = Vec::new();
     microphone.get().read(&mut samples);
     if !samples.is_empty() {
@@ -106,9 +104,11 @@ fn record(mut open: ResMut<Open>, mut sound: MessageWriter<MicrophoneSound>) {
     }
 }
 
-fn play(mut open: ResMut<Open>, mut devices: ResMut<Devices>, sounding: Res<Sounding>) {
-    if let Some(loudspeaker) = &mut open.loudspeaker {
-        devices.lost += loudspeaker.get().write(&sounding.block.samples[..]) as u64;
+fn play(mut local: ResMut<Local>, mut devices: ResMut<Devices>, sounding: Res<Sounding>) {
+    let Some(loudspeaker) = local.loudspeaker.device() else { return };
+    let lost = loudspeaker.get().write(&sounding.block.samples[..]) as u64;
+    if lost > 0 {
+        devices.lost += lost;
     }
 }
 
@@ -123,13 +123,29 @@ mod tests {
     fn a_device_that_cannot_be_opened_is_a_problem_in_words() {
         let mut app = App::new();
         app.add_plugins((MinimalPlugins, SchedulePlugin, AudioPlugin { loudspeaker: false }));
+        let mut loudspeaker = Keeper::new(LOUDSPEAKER);
+        loudspeaker.want(true);
+        // The system that opens devices is given one that is not there.
         let (sender, receiver) = bounded(1);
-        sender.send(Err(AudioError::Missing("loudspeaker"))).expect("there is room for one");
-        app.world_mut().resource_mut::<Open>().opening_loudspeaker = Some(receiver);
+        sender.send(Err(AudioError::Missing(LOUDSPEAKER))).expect("there is room for one");
+        assert_eq!(loudspeaker.step(|| receiver), None);
+        app.world_mut().resource_mut::<Local>().loudspeaker = loudspeaker;
         app.world_mut().run_schedule(FixedUpdate);
         let problems: Vec<_> = app.world_mut().resource_mut::<Messages<Problem>>().drain().collect();
-        assert_eq!(problems.len(), 1);
-        assert!(problems[0].text.starts_with("no loudspeaker found"), "{}", problems[0].text);
-        assert!(!app.world().resource::<Devices>().loudspeaker);
+        assert!(matches!(&problems[..], [problem] if problem.text.starts_with("No loudspeaker found")), "{problems:?}");
+        let devices = app.world().resource::<Devices>();
+        let expected = DeviceState { wanted: true, open: false, trouble: Some(problems[0].text.clone()) };
+        assert_eq!((&devices.loudspeaker, &devices.microphone), (&expected, &DeviceState::default()));
+    }
+
+    #[test]
+    fn the_buttons_state_follows_the_order() {
+        let mut app = App::new();
+        app.add_plugins((MinimalPlugins, SchedulePlugin, AudioPlugin { loudspeaker: false }));
+        for on in [true, false] {
+            app.world_mut().write_message(Hearing { on });
+            app.world_mut().run_schedule(FixedUpdate);
+            assert_eq!(app.world().resource::<Devices>().microphone.wanted, on);
+        }
     }
 }

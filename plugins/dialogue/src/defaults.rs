@@ -193,6 +193,7 @@ pub fn default_personality(language: Language) -> Personality {
     let own = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
     Personality {
         language,
+        system_prompt: String::new(),
         greeting: greeting.to_owned(),
         intents: rows
             .iter()

@@ -132,7 +132,8 @@ fn converse(
 }
 
 impl Ears<'_, '_> {
-    /// What has happened since the last tick: stops first, because stopping and then speaking is what a person means.
+    /// What has happened since the last tick: stops first. What was to be said before a stop of the same tick was taken back
+    /// where the orders came in (`visage_schedule::Orders`).
     fn inputs(&mut self, last: &mut Option<Language>, own: Language) -> Vec<Input> {
         let mut inputs: Vec<Input> = self.stops_read.read(&self.stops).map(|_| Input::Stop).collect();
         inputs

@@ -208,6 +208,7 @@ mod tests {
     fn written() -> Personality {
         Personality {
             language: English,
+            system_prompt: String::new(),
             greeting: "Hi.".into(),
             intents: vec![
                 IntentReply {

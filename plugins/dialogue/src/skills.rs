@@ -95,39 +95,9 @@ fn say_date(language: Language, now: &Now) -> String {
         ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
         ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"],
     ];
-    const MONTHS: [[&str; 12]; 2] = [
-        [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ],
-        [
-            "Januar",
-            "Februar",
-            "März",
-            "April",
-            "Mai",
-            "Juni",
-            "Juli",
-            "August",
-            "September",
-            "Oktober",
-            "November",
-            "Dezember",
-        ],
-    ];
     let table = usize::from(language == German);
     let day = DAYS[table][now.weekday % 7];
-    let month = MONTHS[table][(now.month + 11) % 12];
+    let month = language.months()[(now.month + 11) % 12];
     match language {
         English => format!("Today is {day}, {month} {}, {}.", now.day, now.year),
         German => format!("Heute ist {day}, der {}. {month} {}.", now.day, now.year),

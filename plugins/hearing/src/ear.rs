@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use visage_core::Language;
+use visage_core::{LONGEST_TEXT, Language};
 
 use crate::{
     echo::EchoGate,
@@ -43,6 +43,9 @@ const SETTLE_AFTER: usize = samples(8.0);
 const LONGEST: usize = samples(20.0);
 /// Where the quietest moment is looked for.
 const CUT_WITHIN: usize = samples(4.0);
+/// A turn whose settled words are longer than this ends, whoever goes on speaking, and another one begins: six minutes of
+/// speech without a pause that would end it. It bounds the memory of a turn (a radio beside the microphone).
+const LONGEST_TURN: usize = LONGEST_TEXT;
 /// Voice needed in a run, and certainty of the language (logarithm of its odds), to stop asking for it.
 const LANGUAGE_VOICED: usize = samples(1.5) / VAD_FRAME;
 const LANGUAGE_CERTAIN: f32 = 2.0;
@@ -84,7 +87,8 @@ pub(crate) struct Job {
 pub(crate) enum EarEvent {
     /// Somebody begins or ceases to speak.
     Voice(bool),
-    /// Words; final ones end the turn. `latency` is the sound since the last sound of the voice, in seconds.
+    /// Words; final ones end the turn. `latency` is the sound since the last sound of the voice (final words) or since the
+    /// sound that the words cover (partial ones), in seconds.
     Words { text: String, language: Language, is_final: bool, latency: f32 },
 }
 
@@ -246,19 +250,19 @@ impl Ear {
                 }
                 if understood.confidence >= SHOWN {
                     let shown = utterance.agreement.update(&text);
-                    self.show(shown, understood.language);
+                    self.show(shown, understood.language, running.covers);
                 }
             }
             Kind::Final => {
                 let shown = utterance.agreement.update(&text);
                 utterance.latest = Some((running.covers, text, understood.language));
                 utterance.next_partial = running.covers + PARTIAL_EVERY;
-                self.show(shown, understood.language);
+                self.show(shown, understood.language, running.covers);
                 // The voice may have gone on while this run was made: its words are settled now, before another run
                 // begins whose place in the window would then be wrong.
                 self.go_on();
             }
-            Kind::Settle => self.settle(running.covers, &text),
+            Kind::Settle => self.settle(running.covers, &text, understood.language),
         }
         self.decide();
     }
@@ -312,15 +316,15 @@ impl Ear {
     /// The voice goes on: words of a final run that came too early are partial ones, or settled if they are many.
     fn go_on(&mut self) {
         let Some(utterance) = &mut self.utterance else { return };
-        if let Some((covers, text, _)) = utterance.latest.take_if(|(covers, ..)| *covers < utterance.last_voice)
+        if let Some((covers, text, language)) = utterance.latest.take_if(|(covers, ..)| *covers < utterance.last_voice)
             && covers > SETTLE_AFTER
         {
-            self.settle(covers, &text);
+            self.settle(covers, &text, language);
         }
     }
 
     /// Takes the words of the window's first part for good and goes on with the rest.
-    fn settle(&mut self, covers: usize, text: &str) {
+    fn settle(&mut self, covers: usize, text: &str, language: Language) {
         let Some(utterance) = &mut self.utterance else { return };
         utterance.settled = join(&utterance.settled, text);
         utterance.window.drain(..covers.min(utterance.window.len()));
@@ -328,14 +332,20 @@ impl Ear {
         utterance.agreement = Agreement::default();
         utterance.latest = None;
         utterance.next_partial = samples(0.5);
+        if utterance.settled.chars().count() > LONGEST_TURN {
+            let text = std::mem::take(&mut utterance.settled);
+            utterance.shown.clear();
+            let latency = (utterance.window.len() - utterance.last_voice) as f32 / WHISPER_RATE as f32;
+            self.events.push(EarEvent::Words { text, language, is_final: true, latency });
+        }
     }
 
-    fn show(&mut self, text: String, language: Language) {
+    fn show(&mut self, text: String, language: Language, covers: usize) {
         let Some(utterance) = &mut self.utterance else { return };
         let text = join(&utterance.settled, &text);
         if !text.is_empty() && text != utterance.shown {
             utterance.shown.clone_from(&text);
-            let latency = (utterance.window.len() - utterance.last_voice) as f32 / WHISPER_RATE as f32;
+            let latency = utterance.window.len().saturating_sub(covers) as f32 / WHISPER_RATE as f32;
             self.events.push(EarEvent::Words { text, language, is_final: false, latency });
         }
     }

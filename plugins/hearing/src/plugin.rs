@@ -4,7 +4,8 @@ use bevy::prelude::*;
 use visage_core::{SAMPLES_PER_TICK, WorkerHandle};
 use visage_models::Store;
 use visage_schedule::{
-    ActiveCharacter, Heard, Hearing, IngestSystems, Latencies, MicrophoneSound, Problem, Sounding, VoiceActivity,
+    ActiveCharacter, Heard, Hearing, IngestSystems, Latencies, MicrophoneSound, Notices, Problem, Sounding,
+    VoiceActivity,
 };
 
 use crate::{
@@ -58,6 +59,14 @@ impl Plugin for HearingPlugin {
     }
 }
 
+/// Under which what cannot be understood stands among the [`Notices`].
+const NAME: &str = "hearing";
+
+/// That nothing can be understood, to a person.
+fn cannot(reason: &str) -> String {
+    format!("I cannot understand speech: {reason}.")
+}
+
 #[derive(Resource)]
 struct Listener {
     ear: Ear,
@@ -77,6 +86,7 @@ struct Said<'w> {
     voice: MessageWriter<'w, VoiceActivity>,
     heard: MessageWriter<'w, Heard>,
     problem: MessageWriter<'w, Problem>,
+    notices: ResMut<'w, Notices>,
     latencies: ResMut<'w, Latencies>,
 }
 
@@ -134,9 +144,14 @@ impl Listener {
     fn exchange(&mut self, said: &mut Said) {
         while let Some(event) = self.worker.try_recv() {
             match event {
-                Event::Ready => self.unavailable = None,
+                Event::Ready => {
+                    self.unavailable = None;
+                    said.notices.set(NAME, Vec::new());
+                }
                 Event::Unavailable(reason) => {
                     tracing::warn!("nothing can be heard: {reason}");
+                    // Whoever comes later learns it from this, without speaking to the deaf first.
+                    said.notices.set(NAME, vec![cannot(&reason)]);
                     self.unavailable = Some(reason);
                 }
                 Event::Understood { id, understood } => self.ear.answer(id, &understood),
@@ -157,7 +172,7 @@ impl Listener {
         }
         // Told when it matters: when somebody speaks, or has switched the microphone on.
         if let Some(reason) = self.unavailable.as_ref().filter(|_| !self.told && self.on && self.quiet == 0) {
-            said.problem.write(Problem { text: format!("I cannot understand speech: {reason}.") });
+            said.problem.write(Problem { text: cannot(reason) });
             self.told = true;
         }
     }
@@ -169,10 +184,9 @@ impl Listener {
                     said.voice.write(VoiceActivity { speaking });
                 }
                 EarEvent::Words { text, language, is_final, latency } => {
+                    let timed = if is_final { &mut said.latencies.transcription } else { &mut said.latencies.partial };
+                    *timed = Some(latency);
                     let latency = is_final.then_some(latency);
-                    if let Some(latency) = latency {
-                        said.latencies.transcription = Some(latency);
-                    }
                     said.heard.write(Heard { text, language, is_final, latency });
                 }
             }
@@ -184,10 +198,11 @@ impl Listener {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use visage_core::Language;
+    use visage_core::{Language, StopFlag, Worker};
     use visage_schedule::SchedulePlugin;
 
     use super::*;
+    use crate::{ear::Job, whisper::Understood};
 
     /// A German sentence at 48 kHz, in blocks of a tick, and nothing after it.
     fn sentence() -> Vec<Vec<f32>> {
@@ -201,12 +216,16 @@ mod tests {
 
     /// Runs an app with hearing: one block of sound a tick, then none, until `done` or a minute has passed.
     fn run(plugin: HearingPlugin, done: impl Fn(&[Heard], &[Problem]) -> bool) -> (Vec<Heard>, Vec<Problem>) {
+        let mut app = App::new();
+        app.add_plugins((MinimalPlugins, SchedulePlugin, plugin));
+        hear(&mut app, done)
+    }
+
+    fn hear(app: &mut App, done: impl Fn(&[Heard], &[Problem]) -> bool) -> (Vec<Heard>, Vec<Problem>) {
         fn all<M: Message + Clone>(app: &App) -> Vec<M> {
             let messages = app.world().resource::<Messages<M>>();
             messages.get_cursor().read(messages).cloned().collect()
         }
-        let mut app = App::new();
-        app.add_plugins((MinimalPlugins, SchedulePlugin, plugin));
         app.finish();
         let mut blocks = sentence().into_iter();
         let began = Instant::now();
@@ -218,7 +237,7 @@ mod tests {
                 std::thread::sleep(Duration::from_millis(10));
             }
             app.world_mut().run_schedule(FixedUpdate);
-            let found = (all::<Heard>(&app), all::<Problem>(&app));
+            let found = (all::<Heard>(app), all::<Problem>(app));
             if done(&found.0, &found.1) || began.elapsed() > Duration::from_secs(60) {
                 return found;
             }
@@ -234,11 +253,49 @@ mod tests {
         assert!(problems.is_empty(), "{problems:?}");
     }
 
+    /// Ends in a panic at the first job, and understands the others.
+    struct Faulty(u32);
+    impl Worker for Faulty {
+        type Command = Command;
+        type Event = Event;
+        fn handle(&mut self, command: Command, emit: &mut dyn FnMut(Event), _stop: &StopFlag) {
+            let Command::Understand(Job { id, .. }) = command else { return };
+            self.0 += 1;
+            assert!(self.0 > 1, "a fault in the engine");
+            let understood = Understood {
+                text: "Eurasien.".into(),
+                language: Language::German,
+                german_odds: 9.0,
+                no_speech: 0.0,
+                confidence: -0.1,
+            };
+            emit(Event::Understood { id, understood });
+        }
+        fn if_lost(command: &Command) -> Option<Event> {
+            Recogniser::if_lost(command)
+        }
+    }
+
+    #[test]
+    fn a_fault_costs_one_job_and_is_said_in_words() {
+        let mut app = App::new();
+        app.add_plugins((MinimalPlugins, SchedulePlugin, HearingPlugin::default()));
+        let worker = WorkerHandle::spawn("faulty ear", COMMANDS, EVENTS, || Ok::<_, std::io::Error>(Faulty(0)));
+        app.world_mut().resource_mut::<Listener>().worker = worker;
+        let (_, problems) = hear(&mut app, |_, problems| !problems.is_empty());
+        assert!(matches!(&problems[..], [Problem { text }] if text.contains("begins anew")), "{problems:?}");
+        let (heard, _) = hear(&mut app, |heard, _| heard.iter().any(|words| words.is_final));
+        assert_eq!(heard.last().map(|words| words.text.as_str()), Some("Eurasien."));
+    }
+
     #[test]
     fn a_missing_model_is_said_in_words_once() {
         let store = Store::at(std::env::temp_dir().join("visage-without-models"));
         let plugin = HearingPlugin { store, ..HearingPlugin::default() };
-        let (heard, problems) = run(plugin, |_, problems| !problems.is_empty());
+        let mut app = App::new();
+        app.add_plugins((MinimalPlugins, SchedulePlugin, plugin));
+        let (heard, problems) = hear(&mut app, |_, problems| !problems.is_empty());
+        assert_eq!(app.world().resource::<Notices>().all(), [problems[0].text.clone()]);
         assert!(heard.is_empty());
         assert!(matches!(&problems[..], [problem] if problem.text.contains("visage models fetch")), "{problems:?}");
     }

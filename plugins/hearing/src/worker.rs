@@ -61,6 +61,21 @@ impl Worker for Recogniser {
     type Command = Command;
     type Event = Event;
 
+    fn if_lost(command: &Command) -> Option<Event> {
+        match command {
+            Command::Load => None,
+            Command::Understand(job) => Some(Event::Failed {
+                id: job.id,
+                reason: "recognition was interrupted by a fault and begins anew".into(),
+            }),
+        }
+    }
+
+    /// The model is loaded again.
+    fn renew(&mut self) {
+        self.whisper = None;
+    }
+
     fn handle(&mut self, command: Command, emit: &mut dyn FnMut(Event), _stop: &StopFlag) {
         match command {
             Command::Load => self.load(emit),

@@ -31,6 +31,9 @@ pub enum VoiceError {
     /// No voice of this name is known.
     #[error("there is no voice \"{0}\"; the voices are \"piper-en-joe\" and \"espeak-ng\"")]
     UnknownVoice(String),
+    /// The text is longer than [`LONGEST_TEXT`](visage_core::LONGEST_TEXT).
+    #[error("the text has {0} characters, and {most} are the most that can be said at once; cut it into parts", most = visage_core::LONGEST_TEXT)]
+    TooLong(usize),
     /// The text has nothing in it that can be spoken.
     #[error("there is nothing to say in this text")]
     NothingToSay,

@@ -6,7 +6,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     path::PathBuf,
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::OnceLock,
     thread,
     time::{Duration, Instant},
@@ -162,27 +162,17 @@ fn start(voice: &str) -> Result<Running, VoiceError> {
 /// `speed` and `pitch` are factors, 1 is the voice's own. Returns mono samples at [`ESPEAK_RATE`], in -1..=1.
 ///
 /// # Errors
-/// The program is missing or fails.
+/// The program is missing, fails or hangs.
 pub fn sound(voice: &str, text: &str, speed: f32, pitch: f32) -> Result<Vec<f32>, VoiceError> {
     let speed = (OWN_SPEED * speed).round().clamp(80.0, 450.0) as u32;
-    let mut child = Command::new(program()?)
-        .args(["--stdout", "--stdin", "-z", "-v", voice])
-        .args(["-s", &speed.to_string(), "-p", &pitch_setting(pitch).to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| VoiceError::Espeak(format!("it cannot be started: {error}")))?;
-    let failed = |error: std::io::Error| VoiceError::Espeak(error.to_string());
-    if let Some(mut input) = child.stdin.take() {
-        // At most a piece of text: it fits into the pipe, so that writing first and reading then cannot hang.
-        input.write_all(one_line(text).as_bytes()).map_err(failed)?;
-    }
-    let mut wav = Vec::new();
-    if let Some(mut output) = child.stdout.take() {
-        output.read_to_end(&mut wav).map_err(failed)?;
-    }
-    let status = child.wait().map_err(failed)?;
+    let mut command = Command::new(program()?);
+    command.args(["--stdout", "--stdin", "-z", "-v", voice]).args([
+        "-s",
+        &speed.to_string(),
+        "-p",
+        &pitch_setting(pitch).to_string(),
+    ]);
+    let (status, wav) = run(command, &one_line(text), PATIENCE)?;
     if !status.success() {
         return Err(VoiceError::Espeak(format!("{status}; does it have the voice \"{voice}\"?")));
     }
@@ -194,6 +184,41 @@ pub fn sound(voice: &str, text: &str, speed: f32, pitch: f32) -> Result<Vec<f32>
     let samples =
         wav[HEADER..].chunks_exact(2).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0);
     Ok(samples.collect())
+}
+
+/// Runs a program on `input` and gives what it writes. One that does not end in time is ended.
+fn run(mut command: Command, input: &str, patience: Duration) -> Result<(ExitStatus, Vec<u8>), VoiceError> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| VoiceError::Espeak(format!("it cannot be started: {error}")))?;
+    let pipes = (child.stdin.take(), child.stdout.take());
+    let (sender, read) = bounded(1);
+    let input = input.to_owned();
+    let reader = thread::Builder::new().name("espeak-ng sound".into()).spawn(move || {
+        let (Some(mut to), Some(mut from)) = pipes else { return };
+        let mut output = Vec::new();
+        // At most a piece of text: it fits into the pipe, so that writing first and reading then cannot hang.
+        let result = to.write_all(input.as_bytes()).and_then(|()| {
+            drop(to);
+            from.read_to_end(&mut output)
+        });
+        // Nobody waits any more if it took too long.
+        let _ = sender.send(result.map(|_| output));
+    });
+    let output = match reader {
+        Ok(_) => read.recv_timeout(patience).map_err(|_| format!("it gave no sound within {patience:?}")),
+        Err(error) => Err(format!("no thread for its sound: {error}")),
+    };
+    let output = output.and_then(|result| result.map_err(|error| error.to_string()));
+    if output.is_err() {
+        // Fails only when it has ended already.
+        let _ = child.kill();
+    }
+    let status = child.wait().map_err(|error| VoiceError::Espeak(error.to_string()))?;
+    Ok((status, output.map_err(VoiceError::Espeak)?))
 }
 
 /// Words a minute that count as speed 1: a little slower than espeak-ng's own 175, which is hard to follow.
@@ -274,6 +299,14 @@ mod tests {
     fn an_unknown_voice_is_an_error() {
         assert!(matches!(Phonemiser::new("zzz").ipa("hello"), Err(VoiceError::Espeak(_))));
         assert!(matches!(sound("zzz", "hello", 1.0, 1.0), Err(VoiceError::Espeak(_))));
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended() {
+        let mut hangs = Command::new("sleep");
+        hangs.arg("100000");
+        let error = run(hangs, "Hello.", Duration::from_millis(50)).expect_err("it never ends by itself").to_string();
+        assert!(error.contains("gave no sound"), "{error}");
     }
 
     #[test]

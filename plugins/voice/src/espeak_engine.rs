@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn settings() -> VoiceSettings {
-        VoiceSettings { model: "espeak-ng".into(), speed: 1.0, pitch: 1.0, volume: 1.0 }
+        VoiceSettings { model: "espeak-ng".into(), reference: None, speed: 1.0, pitch: 1.0, volume: 1.0 }
     }
 
     /// Root mean square of a part of the sound.

@@ -72,6 +72,11 @@ impl SpeechQueue {
         self.turn = turn;
     }
 
+    /// Drops what waits; what sounds goes on to its end.
+    pub fn drop_waiting(&mut self) {
+        self.pieces.truncate(usize::from(self.position > 0));
+    }
+
     /// Ends what sounds within 5 ms and drops what waits.
     pub fn silence(&mut self) {
         if let Some(sounding) = self.pieces.front().filter(|_| self.position > 0) {
@@ -209,6 +214,22 @@ mod tests {
         let steps = std::iter::once(&last).chain(&after.block.samples[..]).collect::<Vec<_>>();
         assert!(steps.windows(2).all(|pair| (pair[0] - pair[1]).abs() < 0.01));
         assert!(queue.next_block(Tick(2)).block.samples.iter().all(|sample| *sample == 0.0));
+    }
+
+    #[test]
+    fn what_sounds_goes_on_when_what_waits_is_dropped() {
+        let mut queue = queue(&[(1, 2_000), (5_000, 2_000)]);
+        queue.next_block(Tick(0));
+        queue.drop_waiting();
+        assert_eq!(queue.samples_left(), 400);
+        assert!(queue.push(piece(1, 9_000, 1_000)));
+        let block = queue.next_block(Tick(1));
+        assert_eq!((block.block.samples[399], block.block.samples[400]), (2_000.0 * 1e-6, 9_000.0 * 1e-6));
+        // Nothing has begun: nothing is left.
+        queue.silence();
+        queue.push(piece(1, 1, 10));
+        queue.drop_waiting();
+        assert!(queue.is_empty());
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! From a piece of text to finished sound, by the engine that the voice's settings ask for or the one that can.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
-use visage_core::{Language, PhonemeSpan, PhonemeTimeline};
+use visage_core::{LONGEST_TEXT, Language, PhonemeSpan, PhonemeTimeline};
 use visage_models::Store;
 use visage_schedule::VoiceSettings;
 
 use crate::{
     Engine, EspeakEngine, Finished, PIPER_VOICES, PiperEngine, PiperVoice, Speech, Variation, VoiceError, finish,
+    recent::Recent,
     text::{Piece, pieces},
 };
 
@@ -17,7 +18,8 @@ pub const ESPEAK: &str = "espeak-ng";
 /// The voice of a language when no character brings its own.
 pub fn default_voice(language: Language) -> VoiceSettings {
     let piper = PIPER_VOICES.iter().find(|voice| voice.language == language);
-    VoiceSettings { model: piper.map_or(ESPEAK, |voice| voice.id).to_owned(), speed: 1.0, pitch: 1.0, volume: 1.0 }
+    let model = piper.map_or(ESPEAK, |voice| voice.id).to_owned();
+    VoiceSettings { model, reference: None, speed: 1.0, pitch: 1.0, volume: 1.0 }
 }
 
 /// The voice of `voices` for a language, or the default one.
@@ -26,17 +28,23 @@ pub fn voice_for(voices: &[(Language, VoiceSettings)], language: Language) -> Vo
     own.map_or_else(|| default_voice(language), |(_, settings)| settings.clone())
 }
 
+/// Voices that are kept in memory, about 100 MB each: two languages of the character on stage, and one more for a switch to and
+/// fro.
+const MOST_LOADED: usize = 3;
+
 /// All engines, loaded when they are first needed. Owned by one thread; speaking blocks.
 pub struct Synthesiser {
     store: Store,
     threads: usize,
     variation: Variation,
-    piper: HashMap<&'static str, PiperEngine>,
+    piper: Recent<PiperEngine>,
     /// Voices whose model is there but unusable. They are not tried again.
     broken: HashSet<&'static str>,
     espeak: EspeakEngine,
     told: HashSet<String>,
     notices: Vec<String>,
+    /// What stands in the way of a voice now, by the voice that was wanted.
+    standing: BTreeMap<String, String>,
 }
 
 impl Synthesiser {
@@ -46,16 +54,25 @@ impl Synthesiser {
             store,
             threads,
             variation,
-            piper: HashMap::new(),
+            piper: Recent::new(MOST_LOADED),
             broken: HashSet::new(),
             espeak: EspeakEngine::default(),
             told: HashSet::new(),
             notices: Vec::new(),
+            standing: BTreeMap::new(),
         }
     }
 
-    /// Loads a voice and lets it speak a word to nobody, so that its first sentence comes as fast as the others.
+    /// Throws every engine away that was loaded: what was half done may be broken.
+    pub fn renew(&mut self) {
+        self.piper.clear();
+        self.espeak = EspeakEngine::default();
+    }
+
+    /// Loads a voice and lets it speak a word to nobody, so that its first sentence comes as fast as the others. What stands
+    /// in the way of other voices matters no more.
     pub fn prepare(&mut self, language: Language, settings: &VoiceSettings) {
+        self.standing.clear();
         // What is wrong is in the notices, and again in the error of the first sentence.
         if let Err(error) = self.speak("Hello.", language, settings) {
             tracing::debug!("the voice is not ready: {error}");
@@ -73,15 +90,18 @@ impl Synthesiser {
             None if [ESPEAK, "espeak"].contains(&settings.model.as_str()) => None,
             None => {
                 let default = default_voice(language);
-                self.notice(VoiceError::UnknownVoice(settings.model.clone()).to_string(), &default.model);
+                self.notice(VoiceError::UnknownVoice(settings.model.clone()), &settings.model, &default.model);
                 PIPER_VOICES.iter().find(|voice| voice.id == default.model).copied()
             }
         };
         if let Some(voice) = wanted {
             match self.piper(voice).and_then(|engine| engine.speak(piece, language, settings)) {
-                Ok(speech) => return Ok(speech),
+                Ok(speech) => {
+                    self.standing.remove(voice.id);
+                    return Ok(speech);
+                }
                 Err(error @ (VoiceError::NoEspeak | VoiceError::NothingToSay)) => return Err(error),
-                Err(error) => self.notice(error.to_string(), ESPEAK),
+                Err(error) => self.notice(error, voice.id, ESPEAK),
             }
         }
         self.espeak.speak(piece, language, settings)
@@ -106,28 +126,44 @@ impl Synthesiser {
         std::mem::take(&mut self.notices)
     }
 
+    /// What is so now: which voices cannot speak, and who does instead. For whoever comes later.
+    pub fn standing_notices(&self) -> Vec<String> {
+        self.standing.values().cloned().collect()
+    }
+
     fn piper(&mut self, voice: PiperVoice) -> Result<&mut PiperEngine, VoiceError> {
         if self.broken.contains(voice.id) {
             return Err(VoiceError::Output("it could not be loaded before".to_owned()));
         }
-        if !self.piper.contains_key(voice.id) {
-            let loaded = PiperEngine::load(&self.store, voice, self.threads, self.variation);
+        let (store, threads, variation, broken) = (&self.store, self.threads, self.variation, &mut self.broken);
+        self.piper.get(voice.id, || {
+            let loaded = PiperEngine::load(store, voice, threads, variation);
             // A model that is missing may be fetched while the program runs.
             if matches!(&loaded, Err(error) if !matches!(error, VoiceError::Model(_))) {
-                self.broken.insert(voice.id);
+                broken.insert(voice.id);
             }
-            self.piper.insert(voice.id, loaded?);
-        }
-        Ok(self.piper.get_mut(voice.id).expect("it was just put there"))
+            loaded
+        })
     }
 
-    fn notice(&mut self, problem: String, instead: &str) {
+    fn notice(&mut self, problem: VoiceError, wanted: &str, instead: &str) {
         tracing::debug!("{problem}");
+        let notice = format!("{problem}. Until then the voice \"{instead}\" speaks.");
         // One notice for each voice that stands in: further errors of the same kind change nothing for the person.
         if self.told.insert(instead.to_owned()) {
-            self.notices.push(format!("{problem}. Until then the voice \"{instead}\" speaks."));
+            self.notices.push(notice.clone());
         }
+        self.standing.insert(wanted.to_owned(), notice);
     }
+}
+
+/// Whether a text is short enough to be said at once.
+///
+/// # Errors
+/// It is longer than [`LONGEST_TEXT`].
+pub(crate) fn check_length(text: &str) -> Result<(), VoiceError> {
+    let count = text.chars().count();
+    if count > LONGEST_TEXT { Err(VoiceError::TooLong(count)) } else { Ok(()) }
 }
 
 /// A whole text as sound.
@@ -144,13 +180,14 @@ pub struct Synthesis {
 /// Speaks a whole text at once; for files. Blocks. With [`Variation::None`] the same text gives the same samples.
 ///
 /// # Errors
-/// There is nothing to say, or no engine can say it.
+/// There is nothing to say, or too much, or no engine can say it.
 pub fn synthesise(
     synthesiser: &mut Synthesiser,
     text: &str,
     language: Language,
     settings: &VoiceSettings,
 ) -> Result<Synthesis, VoiceError> {
+    check_length(text)?;
     let mut whole = Synthesis { samples: Vec::new(), timeline: PhonemeTimeline::default(), notices: Vec::new() };
     for piece in pieces(text, language) {
         let finished = match synthesiser.finish(&piece, language, settings) {
@@ -237,6 +274,11 @@ mod tests {
         assert!(first.notices[0].contains("visage models fetch"), "{}", first.notices[0]);
         assert!(seconds(&first) > 0.5 && !first.timeline.0.is_empty());
         assert!(speak(&mut voices, "Again.", Language::English, &english).notices.is_empty());
+        // Whoever comes later learns it all the same, until another voice is on stage.
+        assert_eq!(voices.standing_notices(), first.notices);
+        let espeak = VoiceSettings { model: ESPEAK.into(), ..english };
+        voices.prepare(Language::English, &espeak);
+        assert!(voices.standing_notices().is_empty());
     }
 
     #[test]
@@ -252,6 +294,15 @@ mod tests {
         let unknown = VoiceSettings { model: "nobody".into(), ..default_voice(Language::German) };
         let spoken = speak(&mut voices, "Guten Tag.", Language::German, &unknown);
         assert!(spoken.notices[0].contains("nobody"));
+    }
+
+    #[test]
+    fn too_much_to_say_is_an_error_in_words() {
+        let text = "ä".repeat(LONGEST_TEXT + 1);
+        let mut voices = synthesiser(Variation::None);
+        let error = synthesise(&mut voices, &text, Language::German, &default_voice(Language::German));
+        let words = error.expect_err("it is too long").to_string();
+        assert!(words.contains("5001 characters") && words.contains("5000"), "{words}");
     }
 
     #[test]

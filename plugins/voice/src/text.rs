@@ -22,8 +22,6 @@ const SECOND_PIECE: usize = 60;
 const LONGEST_PIECE: usize = 260;
 /// No cut leaves less than this on either side, characters: shorter pieces sound chopped.
 const SHORTEST_PIECE: usize = 12;
-/// More of a text than this is not spoken, characters: about a quarter of an hour.
-pub const LONGEST_TEXT: usize = 12_000;
 
 /// A piece of text that is synthesised at once.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +34,6 @@ pub struct Piece {
 
 /// Cuts `text` into pieces, in order. A text without anything to say gives none.
 pub fn pieces(text: &str, language: Language) -> Vec<Piece> {
-    let text: String = text.chars().take(LONGEST_TEXT).collect();
     let mut pieces: Vec<Piece> = Vec::new();
     for paragraph in text.split(['\n', '\r', '\u{2028}', '\u{2029}']) {
         let cleaned = clean(paragraph);
@@ -117,36 +114,11 @@ const GERMAN_ABBREVIATIONS: &[&str] = &[
     "str", "tel", "vgl", "z.b", "d.h", "u.a", "o.ä", "i.d.r", "s.o", "s.u", "bspw", "sog", "geb", "gest", "abs", "art",
     "bd", "jh", "jhd", "jan", "feb", "apr", "jun", "jul", "aug", "sept", "sep", "okt", "nov", "dez", "dipl", "ing",
 ];
-/// Words that follow a German ordinal ("am 3. Mai"), by their beginning.
+/// Words other than months that follow a German ordinal ("am 3. Tag"), by their beginning.
+#[rustfmt::skip]
 const AFTER_ORDINAL: &[&str] = &[
-    "Januar",
-    "Februar",
-    "März",
-    "April",
-    "Mai",
-    "Juni",
-    "Juli",
-    "August",
-    "September",
-    "Oktober",
-    "November",
-    "Dezember",
-    "Jahrhundert",
-    "Jahrtausend",
-    "Klasse",
-    "Stock",
-    "Etage",
-    "Platz",
-    "Mal",
-    "Tag",
-    "Geburtstag",
-    "Jahrestag",
-    "Weltkrieg",
-    "Kapitel",
-    "Runde",
-    "Liga",
-    "Auflage",
-    "Lebensjahr",
+    "Jahrhundert", "Jahrtausend", "Klasse", "Stock", "Etage", "Platz", "Mal", "Tag", "Geburtstag", "Jahrestag",
+    "Weltkrieg", "Kapitel", "Runde", "Liga", "Auflage", "Lebensjahr",
 ];
 
 /// Whether `next` belongs to the same sentence as `before`, though UAX #29 sees an end between them.
@@ -176,7 +148,7 @@ fn goes_on(before: &str, next: &str, language: Language) -> bool {
     language == Language::German
         && word.len() <= 4
         && word.chars().all(|character| character.is_ascii_digit())
-        && AFTER_ORDINAL.iter().any(|follower| next.starts_with(follower))
+        && language.months().iter().chain(AFTER_ORDINAL).any(|follower| next.starts_with(follower))
 }
 
 /// Cuts one sentence into pieces and adds them.

@@ -11,7 +11,7 @@ use std::{
 use visage_core::{Emotion, Language, StopFlag, TurnId, Utterance, Worker};
 use visage_schedule::VoiceSettings;
 
-use crate::{Synthesiser, VoiceError, text::pieces};
+use crate::{Synthesiser, VoiceError, progress::Place, synthesis::check_length, text::pieces};
 
 /// Texts that may wait for the thread. A further one is refused, and the person is told.
 pub(crate) const COMMANDS: usize = 16;
@@ -33,7 +33,7 @@ impl Epoch {
 }
 
 /// A text to be spoken.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) epoch: u64,
     pub(crate) turn: TurnId,
@@ -41,6 +41,10 @@ pub(crate) struct Order {
     pub(crate) language: Language,
     pub(crate) emotion: Option<Emotion>,
     pub(crate) settings: VoiceSettings,
+    /// Which order of its turn it is.
+    pub(crate) place: usize,
+    /// Pieces at its beginning that were heard already.
+    pub(crate) skip: usize,
 }
 
 #[derive(Debug)]
@@ -54,16 +58,22 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A piece is ready.
-    Piece { epoch: u64, utterance: Arc<Utterance>, took: Duration },
+    Piece { epoch: u64, place: Place, utterance: Arc<Utterance>, took: Duration },
     /// All of an order has been made, or given up.
     Finished { epoch: u64 },
     /// A person should know this.
     Notice(String),
+    /// What is not as it should be from now on, in words.
+    Standing(Vec<String>),
+    /// A fault ended an order (or, without an epoch, the making ready of a voice).
+    Lost { epoch: Option<u64> },
 }
 
 pub(crate) struct VoiceWorker {
     pub(crate) synthesiser: Synthesiser,
     pub(crate) epoch: Epoch,
+    /// What was last reported as [`Event::Standing`].
+    pub(crate) standing: Vec<String>,
 }
 
 impl Worker for VoiceWorker {
@@ -78,15 +88,41 @@ impl Worker for VoiceWorker {
                 emit(Event::Finished { epoch: order.epoch });
             }
         }
-        self.synthesiser.take_notices().into_iter().for_each(|notice| emit(Event::Notice(notice)));
+        self.tell(emit);
+    }
+
+    fn if_lost(command: &Command) -> Option<Event> {
+        let epoch = match command {
+            Command::Speak(order) => Some(order.epoch),
+            Command::Prepare { .. } => None,
+        };
+        Some(Event::Lost { epoch })
+    }
+
+    fn renew(&mut self) {
+        self.synthesiser.renew();
     }
 }
 
 impl VoiceWorker {
+    /// Reports what the engines have to say.
+    fn tell(&mut self, emit: &mut dyn FnMut(Event)) {
+        self.synthesiser.take_notices().into_iter().for_each(|notice| emit(Event::Notice(notice)));
+        let standing = self.synthesiser.standing_notices();
+        if standing != self.standing {
+            self.standing.clone_from(&standing);
+            emit(Event::Standing(standing));
+        }
+    }
+
     fn speak(&mut self, order: &Order, emit: &mut dyn FnMut(Event), stop: &StopFlag) {
+        if let Err(error) = check_length(&order.text) {
+            emit(Event::Notice(error.to_string()));
+            return;
+        }
         let pieces = pieces(&order.text, order.language);
         let count = pieces.len();
-        for (index, piece) in pieces.into_iter().enumerate() {
+        for (index, piece) in pieces.into_iter().enumerate().skip(order.skip) {
             if stop.is_set() || self.epoch.now() != order.epoch {
                 return;
             }
@@ -108,7 +144,9 @@ impl VoiceWorker {
                 timeline: Some(finished.timeline),
                 last: index + 1 == count,
             });
-            emit(Event::Piece { epoch: order.epoch, utterance, took: began.elapsed() });
+            let place = Place { order: order.place, piece: index };
+            emit(Event::Piece { epoch: order.epoch, place, utterance, took: began.elapsed() });
+            self.tell(emit);
         }
     }
 }

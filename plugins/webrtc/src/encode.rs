@@ -17,13 +17,21 @@ const KEYFRAME_PAUSE: u64 = 10;
 /// What the encoder did in a tick.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Done {
-    Video { took: std::time::Duration, keyframe: bool },
-    Audio { took: std::time::Duration },
+    Video {
+        took: std::time::Duration,
+        keyframe: bool,
+    },
+    Audio {
+        took: std::time::Duration,
+    },
+    /// A fault cost this tick its sound or its picture.
+    Lost,
 }
 
 /// See the file's head.
 #[derive(Debug)]
 pub(crate) struct EncoderWorker {
+    settings: VideoSettings,
     video: VideoEncoder,
     audio: AudioEncoder,
     frames: LatestReader<Frame>,
@@ -33,9 +41,13 @@ pub(crate) struct EncoderWorker {
 }
 
 impl EncoderWorker {
-    pub(crate) fn new(video: VideoSettings, frames: LatestReader<Frame>, hub: Arc<Hub>) -> Result<Self, StreamError> {
-        let audio = AudioEncoder::new(AudioSettings::live())?;
-        Ok(Self { video: VideoEncoder::new(video), audio, frames, hub, last_keyframe: None, wanted: false })
+    pub(crate) fn new(
+        settings: VideoSettings,
+        frames: LatestReader<Frame>,
+        hub: Arc<Hub>,
+    ) -> Result<Self, StreamError> {
+        let (video, audio) = (VideoEncoder::new(settings), AudioEncoder::new(AudioSettings::live())?);
+        Ok(Self { settings, video, audio, frames, hub, last_keyframe: None, wanted: false })
     }
 
     fn sound(&mut self, block: &AudioBlock) {
@@ -90,6 +102,20 @@ impl Worker for EncoderWorker {
             let keyframe = self.picture(&frame);
             emit(Done::Video { took: began.elapsed(), keyframe });
         }
+    }
+
+    fn if_lost(_block: &AudioBlock) -> Option<Done> {
+        Some(Done::Lost)
+    }
+
+    /// A new encoder begins with a keyframe, which every viewer can go on from.
+    fn renew(&mut self) {
+        self.video = VideoEncoder::new(self.settings);
+        match AudioEncoder::new(AudioSettings::live()) {
+            Ok(audio) => self.audio = audio,
+            Err(error) => tracing::error!("the encoder of sound goes on as it is: {error}"),
+        }
+        (self.last_keyframe, self.wanted) = (None, false);
     }
 }
 
@@ -146,6 +172,16 @@ mod tests {
         // What the receiver hears of tick 60 has the time of tick 60; Opus' look-ahead comes before it.
         assert!((96_000 - 400..=96_000).contains(&times[0]), "{times:?}");
         assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 960));
+    }
+
+    #[test]
+    fn an_encoder_that_begins_anew_begins_with_a_keyframe() {
+        let (hub, _ends) = Hub::new(1);
+        let (_writer, reader) = latest_slot();
+        let mut worker = EncoderWorker::new(VideoSettings::live(), reader, hub).expect("libopus");
+        assert!(worker.picture(&frame(0)) && !worker.picture(&frame(1)));
+        worker.renew();
+        assert!(worker.picture(&frame(2)) && !worker.picture(&frame(3)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -70,8 +70,43 @@ pub(crate) struct Hub {
     next_viewer: AtomicU64,
     watching: AtomicUsize,
     keyframe: AtomicBool,
-    /// The viewer whose microphone is heard; 0: the first that sends.
-    speaker: AtomicU64,
+    /// The lock is held for a few comparisons.
+    microphones: Mutex<Microphones>,
+}
+
+/// Who may be heard.
+#[derive(Debug, Default)]
+struct Microphones {
+    /// Viewers whose microphone is on, the last to switch it on at the end.
+    on: Vec<ViewerId>,
+    /// While none is on (somebody else may have ordered to listen): the first who sent sound.
+    first: Option<ViewerId>,
+    /// The last one whose microphone was on has left without switching it off.
+    left: bool,
+}
+
+impl Microphones {
+    fn switch(&mut self, viewer: ViewerId, on: bool) {
+        self.on.retain(|other| *other != viewer);
+        if on {
+            self.on.push(viewer);
+            self.left = false;
+        }
+    }
+
+    fn has_the_word(&mut self, viewer: ViewerId) -> bool {
+        match self.on.last() {
+            Some(last) => *last == viewer,
+            None => *self.first.get_or_insert(viewer) == viewer,
+        }
+    }
+
+    fn leave(&mut self, viewer: ViewerId) {
+        let was_on = self.on.contains(&viewer);
+        self.on.retain(|other| *other != viewer);
+        self.first = self.first.filter(|first| *first != viewer);
+        self.left |= was_on && self.on.is_empty();
+    }
 }
 
 impl Hub {
@@ -91,7 +126,7 @@ impl Hub {
             next_viewer: AtomicU64::new(1),
             watching: AtomicUsize::new(0),
             keyframe: AtomicBool::new(false),
-            speaker: AtomicU64::new(0),
+            microphones: Mutex::default(),
         };
         (Arc::new(hub), TickEnds { orders: orders_out, microphone: microphone_out })
     }
@@ -131,14 +166,15 @@ impl Hub {
     }
 
     /// Hands an order to the tick. The error is a sentence for the viewer. A viewer who mutes the own microphone does not
-    /// mute that of another who has the word.
+    /// mute that of another.
     pub(crate) fn order(&self, viewer: ViewerId, order: RemoteCommand) -> Result<(), String> {
-        match order {
-            RemoteCommand::Listen { on: true } => self.speaker.store(viewer, Ordering::Relaxed),
-            RemoteCommand::Listen { on: false } if ![0, viewer].contains(&self.speaker.load(Ordering::Relaxed)) => {
+        // Held until the order is queued: who leaves or switches on meanwhile does so before or after it.
+        let mut microphones = self.microphones();
+        if let RemoteCommand::Listen { on } = order {
+            microphones.switch(viewer, on);
+            if !on && !microphones.on.is_empty() {
                 return Ok(());
             }
-            _ => {}
         }
         self.orders.try_send(order).map_err(|error| match error {
             TrySendError::Full(_) => "Too many orders are waiting; this one was left out.".into(),
@@ -146,14 +182,24 @@ impl Hub {
         })
     }
 
-    /// Hands microphone sound to the tick, if it comes from the viewer who has the word: the last who switched the
-    /// microphone on, or the first who spoke.
+    /// Hands microphone sound to the tick, if it comes from the viewer who has the word: the last of those whose microphone
+    /// is on, or the first who spoke.
     pub(crate) fn hear(&self, viewer: ViewerId, samples: Vec<f32>) {
-        let word = self.speaker.compare_exchange(0, viewer, Ordering::Relaxed, Ordering::Relaxed);
-        let has_the_word = word.is_ok() || word == Err(viewer);
-        if has_the_word && let Err(error) = self.microphone.try_send(samples) {
+        if self.microphones().has_the_word(viewer)
+            && let Err(error) = self.microphone.try_send(samples)
+        {
             tracing::debug!("microphone sound was dropped: {error}");
         }
+    }
+
+    /// Whether the last viewer whose microphone was on has left since the last call, so that nobody is to be listened to
+    /// any more. Asked after the orders were taken.
+    pub(crate) fn take_left(&self) -> bool {
+        std::mem::take(&mut self.microphones().left)
+    }
+
+    fn microphones(&self) -> MutexGuard<'_, Microphones> {
+        self.microphones.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -167,7 +213,7 @@ pub(crate) struct Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.hub.seated.fetch_sub(1, Ordering::Relaxed);
-        let _not_the_speaker = self.hub.speaker.compare_exchange(self.viewer, 0, Ordering::Relaxed, Ordering::Relaxed);
+        self.hub.microphones().leave(self.viewer);
     }
 }
 
@@ -262,6 +308,32 @@ mod tests {
         hub.hear(first.viewer, vec![5.0]);
         assert_eq!(ends.microphone.try_iter().flatten().collect::<Vec<_>>(), [1.0, 4.0, 5.0]);
         assert_eq!(ends.orders.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn who_leaves_with_the_microphone_on_is_listened_to_no_more() {
+        let listen = |on| RemoteCommand::Listen { on };
+        let (hub, _ends) = Hub::new(3);
+        let sit = || hub.sit().expect("free");
+        let (first, second, silent) = (sit(), sit(), sit());
+        hub.order(first.viewer, listen(true)).expect("room");
+        hub.order(second.viewer, listen(true)).expect("room");
+        drop(silent);
+        drop(second);
+        assert!(!hub.take_left(), "the first one's microphone is still on");
+        let third = sit();
+        drop(first);
+        assert!(hub.take_left() && !hub.take_left());
+        // Whoever switches on in the same tick is heard.
+        let fourth = sit();
+        hub.order(third.viewer, listen(true)).expect("room");
+        drop(third);
+        hub.order(fourth.viewer, listen(true)).expect("room");
+        assert!(!hub.take_left());
+        // Who switched off before leaving has said so already.
+        hub.order(fourth.viewer, listen(false)).expect("room");
+        drop(fourth);
+        assert!(!hub.take_left());
     }
 
     #[test]

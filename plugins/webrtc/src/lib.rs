@@ -32,5 +32,7 @@ mod reports;
 mod signal;
 mod talk;
 mod viewer;
+#[cfg(test)]
+mod whole_way;
 
 pub use plugin::WebRtcPlugin;

@@ -11,8 +11,8 @@ use tokio::{runtime::Handle, sync::mpsc};
 use visage_core::{Frame, LatestWriter, TICK_HZ, WorkerHandle, latest_slot};
 use visage_schedule::{
     ActiveCharacter, CharacterList, Conversation, FrameReady, Hearing, IngestSystems, Latencies, MediaClock,
-    MicrophoneSound, Mood, Orders, Problem, RemoteEvent, Sounding, StageTimes, TickStats, Transcript, ViewerDoor,
-    Viewers, VisageSystems,
+    MicrophoneSound, Mood, Notices, Orders, Problem, RemoteCommand, RemoteEvent, Sounding, StageTimes, TickStats,
+    Transcript, ViewerDoor, Viewers, VisageSystems,
 };
 use visage_stream::VideoSettings;
 
@@ -106,6 +106,9 @@ fn take_orders(studio: Res<Studio>, mut orders: Orders) {
     for order in studio.ends.orders.try_iter() {
         orders.give(order);
     }
+    if studio.hub.take_left() {
+        orders.give(RemoteCommand::Listen { on: false });
+    }
 }
 
 fn take_sound(studio: Res<Studio>, mut sound: MessageWriter<MicrophoneSound>) {
@@ -115,7 +118,12 @@ fn take_sound(studio: Res<Studio>, mut sound: MessageWriter<MicrophoneSound>) {
     }
 }
 
-fn take_measurements(studio: Res<Studio>, mut times: ResMut<StageTimes>, mut viewers: ResMut<Viewers>) {
+fn take_measurements(
+    studio: Res<Studio>,
+    mut times: ResMut<StageTimes>,
+    mut viewers: ResMut<Viewers>,
+    mut problems: MessageWriter<Problem>,
+) {
     while let Some(done) = studio.encoder.try_recv() {
         match done {
             Done::Video { took, keyframe } => {
@@ -124,6 +132,10 @@ fn take_measurements(studio: Res<Studio>, mut times: ResMut<StageTimes>, mut vie
                 viewers.keyframes += u64::from(keyframe);
             }
             Done::Audio { took } => times.record("encode audio", took),
+            Done::Lost => {
+                let text = "Picture and sound were interrupted by a fault of the encoder; it begins anew.".to_owned();
+                problems.write(Problem { text });
+            }
         }
     }
     viewers.watching = studio.hub.watching();
@@ -156,7 +168,7 @@ fn tell_state(
     conversation: Res<Conversation>,
     mood: Res<Mood>,
     character: Option<Res<ActiveCharacter>>,
-    characters: Res<CharacterList>,
+    (characters, notices): (Res<CharacterList>, Res<Notices>),
 ) {
     if let Some(last) = hearing.read().last() {
         listening.0 = last.on;
@@ -167,6 +179,7 @@ fn tell_state(
         character: character.map(|character| character.profile.id.clone()),
         characters: characters.0.clone(),
         listening: listening.0,
+        notices: notices.all(),
     };
     if studio.last_state.as_ref() != Some(&state) {
         studio.hub.state.send_replace(Some(talk::event_json(&state).into()));

@@ -4,12 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use visage_schedule::{RemoteCommand, RemoteEvent};
+use visage_schedule::{RemoteCommand, RemoteEvent, check_length};
 
 /// The name of the data channel.
 pub(crate) const CHANNEL: &str = "visage";
-/// The longest message that is read.
-const MAX_MESSAGE: usize = 16_384;
+/// The longest message that is read, bytes: the longest text, written with an escape for every character.
+const MAX_MESSAGE: usize = 65_536;
 
 /// A message from the viewer.
 #[derive(Debug, PartialEq)]
@@ -66,7 +66,11 @@ pub(crate) fn read(is_text: bool, message: &[u8]) -> Result<Said, String> {
     if is_ping {
         serde_json::from_value(message).map(Said::Ping).map_err(unreadable)
     } else {
-        serde_json::from_value(message).map(Said::Order).map_err(unreadable)
+        let order = serde_json::from_value(message).map_err(unreadable)?;
+        if let RemoteCommand::Say { text, .. } | RemoteCommand::Chat { text } = &order {
+            check_length(text)?;
+        }
+        Ok(Said::Order(order))
     }
 }
 
@@ -82,6 +86,8 @@ pub(crate) fn problem_json(text: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use visage_core::LONGEST_TEXT;
+
     use super::*;
 
     fn check(message: &str, expected: Result<Said, &str>) {
@@ -105,6 +111,10 @@ mod tests {
         check(r#"["stop"]"#, Err("could not be read"));
         check("", Err("could not be read"));
         check(&format!(r#"{{"type":"chat","text":"{}"}}"#, "x".repeat(MAX_MESSAGE)), Err("too long"));
+        let chat = |length| format!(r#"{{"type":"chat","text":"{}"}}"#, r"\u00e4".repeat(length));
+        let text = "ä".repeat(LONGEST_TEXT);
+        check(&chat(LONGEST_TEXT), Ok(Said::Order(RemoteCommand::Chat { text })));
+        check(&chat(LONGEST_TEXT + 1), Err("5001 characters"));
         assert!(read(false, br#"{"type":"stop"}"#).is_err());
     }
 

@@ -74,6 +74,36 @@ fn breathless_speech_is_cut_into_windows() {
     assert!((49.0..=51.0).contains(&total), "{total} s");
 }
 
+/// Somebody (or a radio) speaks without a pause for longer than a turn may be: turns end and begin, no word is lost or said
+/// twice, and nothing grows.
+#[test]
+fn a_turn_without_a_pause_has_a_longest_length() {
+    let sound: Vec<f32> = speech().into_iter().cycle().take(100 * 48_000).chain(vec![0.0; 48_000 * 2]).collect();
+    let mut ear = Ear::new(Pauses::default());
+    let (mut windows, mut finals) = (0, Vec::new());
+    // Words come twenty times as fast as anybody speaks, so that the test is short.
+    let word = "wort ".repeat(LONGEST_TURN / 5 / 2);
+    for block in sound.chunks(1_600) {
+        ear.push(block);
+        if let Some(job) = ear.take_job() {
+            assert!(job.before.len() <= 2 * LONGEST_TURN, "{}", job.before.len());
+            ear.answer(job.id, &understood(&word));
+        }
+        for event in ear.take_events() {
+            match event {
+                EarEvent::Words { text, is_final: true, .. } => finals.push(text),
+                EarEvent::Words { text, .. } => assert!(text.len() <= 3 * LONGEST_TURN),
+                EarEvent::Voice(_) => {}
+            }
+        }
+        windows = finals.iter().map(|text: &String| text.split(' ').count()).sum();
+    }
+    let per_window = LONGEST_TURN / 5 / 2;
+    assert!(finals.len() >= 2, "{} turns", finals.len());
+    assert!(finals.iter().all(|text| text.len() <= 2 * LONGEST_TURN));
+    assert!(windows % per_window == 0 && windows / per_window >= 5, "{windows} words");
+}
+
 #[test]
 fn partial_runs_are_bounded() {
     let sound: Vec<f32> = speech().into_iter().cycle().take(10 * 48_000).collect();

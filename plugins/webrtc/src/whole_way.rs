@@ -81,7 +81,7 @@ struct Stage {
 impl Stage {
     fn new(seats: usize) -> Self {
         let runtime = Runtime::new().expect("threads");
-        let mut plugin = visage_webrtc::WebRtcPlugin::new(runtime.handle().clone());
+        let mut plugin = crate::WebRtcPlugin::new(runtime.handle().clone());
         plugin.seats = seats;
         let mut app = App::new();
         app.add_plugins((MinimalPlugins, SchedulePlugin, plugin)).init_resource::<Got>().add_systems(
