@@ -1,26 +1,58 @@
 //! `visage models`: what there is, fetching it, verifying it.
 
-use anyhow::bail;
+mod people;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
 use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use visage_library::block_on;
 use visage_models::{Bars, Catalogue, Fetcher, State, Store, list, verify};
 
-use crate::cli::Models;
+use self::people::{PORTRAITS, People};
+use crate::{app::open_library, cli::Models};
 
 pub fn run(command: &Models) -> anyhow::Result<()> {
     let (catalogue, store) = (Catalogue::builtin(), Store::default());
     match command {
         Models::List { json } => print_list(catalogue, &store, *json),
-        Models::Fetch { ids, from } => {
-            let mut fetcher = Fetcher::new(store);
+        Models::Fetch { ids, from, characters } => {
+            let mut fetcher = Fetcher::new(store.clone());
             if from.is_some() {
                 fetcher.folder.clone_from(from);
             }
             let ids: Vec<&str> =
                 if ids.is_empty() { default_ids(catalogue) } else { ids.iter().map(String::as_str).collect() };
-            Ok(fetcher.fetch(catalogue, &ids, &Bars::default())?)
+            let fetched = fetcher.fetch(catalogue, &ids, &Bars::default());
+            // What came is used, whatever else did not.
+            if ids.contains(&PORTRAITS) && store.state(catalogue.model(PORTRAITS)?) == State::Present {
+                enlist(&store, characters.clone())?;
+            }
+            Ok(fetched?)
         }
         Models::Verify { ids, json } => print_verified(catalogue, &store, ids, *json),
     }
+}
+
+/// The fetched portraits become characters.
+fn enlist(store: &Store, characters: Option<PathBuf>) -> anyhow::Result<()> {
+    let library = open_library(characters)?;
+    let enlisted = block_on(People::builtin().enlist(&library, |name| Ok(store.file(PORTRAITS, name)?)));
+    let enlisted = enlisted.with_context(|| {
+        format!(
+            "the portraits cannot join the characters in {}; name another folder with --characters",
+            library.location()
+        )
+    })?;
+    if !enlisted.created.is_empty() {
+        let (count, names) = (enlisted.created.len(), enlisted.created.join(", "));
+        let noun = if count == 1 { "character" } else { "characters" };
+        super::print(format_args!("{count} new {noun} in {}: {names}", library.location()))?;
+    }
+    if !enlisted.kept.is_empty() {
+        super::print(format_args!("There already, and left as they are: {}", enlisted.kept.join(", ")))?;
+    }
+    Ok(())
 }
 
 /// Fetches what is missing of the default set, for the commands that bring a character to life. A machine without

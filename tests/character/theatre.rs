@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bevy::{ecs::message::MessageCursor, prelude::*};
 use visage::{
-    app::{VisagePlugins, characters_folder, headless},
+    app::{VisagePlugins, headless, open_library},
     render::{Script, Sink, Speech, render},
     runner::Offline,
 };
@@ -55,7 +55,7 @@ fn note(clock: Res<MediaClock>, current: Res<CurrentPose>, sounding: Res<Soundin
 /// The whole program with a character, as `visage render` runs it on the software driver.
 fn program(character: &str, size: u32) -> App {
     let plugins = VisagePlugins {
-        characters: characters_folder(None),
+        library: open_library(None).expect("the shipped characters"),
         character: Some(character.to_owned()),
         size,
         capture: true,

@@ -301,6 +301,24 @@ mod tests {
     }
 
     #[test]
+    fn every_address_names_a_revision() {
+        let all = Catalogue::read_all(include_str!("../../../models/catalogue.ron")).expect("it was checked by hand");
+        let mut addresses = 0;
+        for source in all.models.iter().flat_map(|model| &model.sources) {
+            let Source::Web(files) = source else { continue };
+            for address in files.values() {
+                let commit = |part: &str| part.len() == 40 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let release =
+                    |part: &str| part.starts_with('v') && part[1..].split('.').all(|n| n.parse::<u32>().is_ok());
+                let fixed = address.split(['/', '@']).any(|part| commit(part) || release(part));
+                assert!(fixed, "{address} follows a branch");
+                addresses += 1;
+            }
+        }
+        assert!(addresses > 30, "{addresses}");
+    }
+
+    #[test]
     fn a_wrong_entry_is_refused() {
         let sha = "0".repeat(64);
         let good = r#"Web({"a.bin": "https://example.com/a.bin"})"#;

@@ -122,7 +122,14 @@ fn names(folder: &TempDir) -> Vec<String> {
     names
 }
 
+/// The names in the store.
+fn left(folder: &TempDir) -> Vec<String> {
+    let entries = fs::read_dir(folder.path()).expect("it is there");
+    entries.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned()).collect()
+}
+
 fn assert_fetched(folder: &TempDir) {
+    assert_eq!(left(folder), ["m"], "the lock is gone");
     assert_eq!(names(folder), [NAME]);
     assert_eq!(fs::read(folder.path().join("m").join(NAME)).expect("it is there"), content());
 }
@@ -134,6 +141,15 @@ fn a_download_that_is_cut_goes_on_where_it_stopped() {
     fetcher(&folder).fetch(&catalogue(vec![web(address)]), &["m"], &Quiet).expect("it comes in three pieces");
     assert_fetched(&folder);
     assert_eq!(*asked.lock().expect("no panic"), [None, Some(300_000), Some(500_000)]);
+}
+
+#[test]
+fn a_part_is_kept_for_the_next_run() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (address, _) = serve(Served { content: content(), cuts: vec![100_000; 3], ranges: true });
+    fetcher(&folder).fetch(&catalogue(vec![web(address)]), &["m"], &Quiet).expect_err("three cuts are too many");
+    assert_eq!(left(&folder), ["m"]);
+    assert_eq!(names(&folder), ["a.bin.part"]);
 }
 
 #[test]
@@ -179,7 +195,7 @@ fn a_wrong_file_is_refused_and_the_next_source_is_tried() {
     for (reason, part) in tried.iter().zip(["not the file that is wanted", "10 bytes", "cannot be reached"]) {
         assert!(reason.contains(part), "{reason}");
     }
-    assert_eq!(names(&folder), Vec::<String>::new(), "nothing of a wrong file is kept");
+    assert_eq!(left(&folder), Vec::<String>::new(), "nothing is left of wrong files, not even folder and lock");
 
     sources.push(web(right));
     fetcher(&folder).fetch(&catalogue(sources), &["m"], &Quiet).expect("the last source is right");
@@ -204,6 +220,7 @@ fn without_any_source_the_message_names_what_is_missing_and_what_works() {
     let folder = TempDir::new().expect("a temporary folder");
     let fetcher = Fetcher { offline: true, ..fetcher(&folder) };
     let error = fetcher.fetch(&catalogue(vec![]), &["m"], &Quiet).expect_err("nobody has it").to_string();
+    assert_eq!(left(&folder), Vec::<String>::new());
     for part in ["m (tests)", "without it: nothing is lost", "visage models fetch m", "--from"] {
         assert!(error.contains(part), "{part} is not in: {error}");
     }

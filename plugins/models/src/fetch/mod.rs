@@ -16,6 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use same_file::Handle;
+
 use crate::{
     catalogue::{Catalogue, CatalogueError, Form, Model, ModelFile, Source},
     progress::Progress,
@@ -137,8 +139,10 @@ impl Fetcher {
             return Ok(Err(vec!["the installation: it is not complete; install Visage again".to_owned()]));
         }
         let folder = self.store.folder(&model.id);
-        fs::create_dir_all(&folder).map_err(|source| FetchError::Store { path: folder.clone(), source })?;
-        let _lock = self.lock(&model.id, progress)?;
+        let failed = |source| FetchError::Store { path: folder.clone(), source };
+        fs::create_dir_all(self.store.root()).map_err(failed)?;
+        let _claim = self.claim(&model.id, progress)?;
+        fs::create_dir_all(&folder).map_err(failed)?;
 
         let own = self.folder.iter().map(|folder| (format!("the folder {}", folder.display()), None));
         let listed = model.sources.iter().filter(|_| !self.offline).map(|source| (describe(source), Some(source)));
@@ -175,17 +179,39 @@ impl Fetcher {
     }
 
     /// Held while a model is fetched, so that a second program waits and then finds it there.
-    fn lock(&self, id: &str, progress: &dyn Progress) -> Result<File, FetchError> {
+    fn claim(&self, id: &str, progress: &dyn Progress) -> Result<Claim, FetchError> {
         let path = self.store.root().join(format!(".{id}.lock"));
-        let lock = || {
+        let lock = || loop {
             let file = File::options().create(true).truncate(false).write(true).open(&path)?;
             if file.try_lock().is_err() {
                 progress.note(&format!("{id}: another program is fetching it; waiting"));
                 file.lock()?;
             }
-            Ok(file)
+            // Whoever held it has taken the file away: what is locked now may be nobody's, or not the one that a third
+            // program locks.
+            if Handle::from_path(&path).ok() == Some(Handle::from_file(file.try_clone()?)?) {
+                return Ok(file);
+            }
         };
-        lock().map_err(|source| FetchError::Store { path: path.clone(), source })
+        let locked = lock().map_err(|source| FetchError::Store { path: path.clone(), source })?;
+        Ok(Claim { _locked: locked, path, folder: self.store.folder(id) })
+    }
+}
+
+/// The right to fetch a model. When it ends, nothing is left of a fetch that brought nothing.
+struct Claim {
+    /// Unlocked when it is closed.
+    _locked: File,
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // Only an empty folder can be removed; one with the model in it, or with a part to go on with, stays.
+        fs::remove_dir(&self.folder).unwrap_or_default();
+        // Both are conveniences: what cannot be removed does no harm.
+        fs::remove_file(&self.path).unwrap_or_default();
     }
 }
 
