@@ -13,8 +13,10 @@ use crate::{
 pub fn run(stage: &Stage) -> anyhow::Result<()> {
     models::fetch_missing();
     // The window shows the stage's picture as it is; nothing needs to come back from the graphics device.
-    let mut app = windowed(VisagePlugins { capture: false, ..VisagePlugins::new(stage)? })?;
-    app.add_plugins((AudioPlugin::default(), PreviewPlugin));
+    let plugins = VisagePlugins { capture: false, ..VisagePlugins::new(stage)? };
+    let library = plugins.library.clone();
+    let mut app = windowed(plugins)?;
+    app.add_plugins((AudioPlugin::default(), PreviewPlugin { library }));
     match app.run() {
         AppExit::Success => Ok(()),
         AppExit::Error(code) => anyhow::bail!("the window ended with error {code}"),

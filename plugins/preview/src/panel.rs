@@ -1,10 +1,12 @@
 //! The controls: what is shown, and the orders that come out of it. No Bevy in here.
 
+use std::path::PathBuf;
+
 use bevy_egui::egui::{Button, ComboBox, Grid, Key, RichText, ScrollArea, Slider, TextEdit, Ui};
 use visage_core::Emotion;
-use visage_schedule::{CharacterSummary, RemoteCommand, Speaker};
+use visage_schedule::{CharacterEdit, CharacterSummary, DeviceState, RemoteCommand, Speaker};
 
-use crate::graph;
+use crate::{gallery::Gallery, graph, shelf::Card};
 
 /// One line of the conversation.
 #[derive(Clone, Debug)]
@@ -32,6 +34,10 @@ pub struct View<'a> {
     pub lines: &'a [Line],
     /// What went wrong last.
     pub problem: Option<&'a str>,
+    /// What is not as it should be.
+    pub notices: &'a [String],
+    /// The local microphone; `None` where there is none.
+    pub microphone: Option<&'a DeviceState>,
     /// Duration of each stage in milliseconds, oldest first.
     pub stages: &'a [(&'static str, Vec<f32>)],
     /// Share of ticks that began in time.
@@ -42,40 +48,104 @@ pub struct View<'a> {
     pub transcription: Option<f32>,
 }
 
+/// What a person wants.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    /// What a page could order, too.
+    Order(RemoteCommand),
+    /// The character with this id is to be changed.
+    Edit(String, CharacterEdit),
+    /// There is to be a new character.
+    Create {
+        /// What it is called.
+        name: String,
+        /// Where its picture lies.
+        path: PathBuf,
+    },
+}
+
+/// What the panel is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tab {
+    /// The conversation with the character.
+    #[default]
+    Talk,
+    /// The characters themselves.
+    Characters,
+}
+
 /// What a person has set in the panel.
 pub struct Panel {
+    tab: Tab,
     text: String,
     strength: f32,
-    listening: bool,
     /// Whether the problem was read and put away.
     dismissed: bool,
+    gallery: Gallery,
 }
 
 impl Default for Panel {
     fn default() -> Self {
-        Self { text: String::new(), strength: 1.0, listening: false, dismissed: false }
+        Self { tab: Tab::Talk, text: String::new(), strength: 1.0, dismissed: false, gallery: Gallery::default() }
     }
 }
 
 /// A tick's budget on two processor cores, milliseconds (docs/performance.md).
 const BUDGET: f32 = 16.0;
 
+/// Room for a scroll bar that lies over what is scrolled, in points.
+const SCROLL_BAR: f32 = 10.0;
+
 impl Panel {
     /// Draws the controls and returns what was ordered.
-    pub fn show(&mut self, ui: &mut Ui, view: &View) -> Vec<RemoteCommand> {
-        let mut orders = Vec::new();
+    pub fn show(&mut self, ui: &mut Ui, view: &View) -> Vec<Wish> {
+        let mut wishes = Vec::new();
         ui.add_space(6.0);
-        self.character(ui, view, &mut orders);
-        ui.separator();
-        self.emotion(ui, view, &mut orders);
-        ui.separator();
-        self.speech(ui, view, &mut orders);
+        ui.horizontal(|ui| {
+            for (tab, name) in [(Tab::Talk, "Talk"), (Tab::Characters, "Characters")] {
+                ui.selectable_value(&mut self.tab, tab, RichText::new(name).heading());
+            }
+        });
         ui.separator();
         self.problem(ui, view);
+        match self.tab {
+            Tab::Talk => {
+                self.gallery.hide(view.emotion, &mut wishes);
+                let mut orders = Vec::new();
+                self.talk(ui, view, &mut orders);
+                wishes.extend(orders.into_iter().map(Wish::Order));
+            }
+            Tab::Characters => {
+                ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+                    ui.set_max_width(ui.available_width() - SCROLL_BAR);
+                    self.gallery.show(ui, view.active, view.emotion, &mut wishes);
+                });
+            }
+        }
+        wishes
+    }
+
+    fn talk(&mut self, ui: &mut Ui, view: &View, orders: &mut Vec<RemoteCommand>) {
+        self.character(ui, view, orders);
+        ui.separator();
+        self.emotion(ui, view, orders);
+        ui.separator();
+        self.speech(ui, view, orders);
+        ui.separator();
         conversation(ui, view);
         ui.separator();
         numbers(ui, view);
-        orders
+    }
+
+    /// The characters have been read. Returns what follows from it.
+    pub(crate) fn characters_came(&mut self, cards: Vec<Card>) -> Vec<Wish> {
+        self.gallery.came(cards)
+    }
+
+    /// A picture was dropped on the window.
+    pub(crate) fn picture_dropped(&mut self, path: PathBuf) -> Wish {
+        self.tab = Tab::Characters;
+        self.gallery.dropped(path)
     }
 
     fn character(&mut self, ui: &mut Ui, view: &View, orders: &mut Vec<RemoteCommand>) {
@@ -125,11 +195,18 @@ impl Panel {
             if ui.add_enabled(talks, Button::new("Stop")).clicked() {
                 orders.push(RemoteCommand::Stop);
             }
-            let label = if self.listening { "Microphone on" } else { "Microphone off" };
-            if ui.toggle_value(&mut self.listening, label).changed() {
-                orders.push(RemoteCommand::Listen { on: self.listening });
+            if let Some(microphone) = view.microphone {
+                let on = microphone.wanted;
+                if ui.selectable_label(on, microphone_label(microphone)).clicked() {
+                    orders.push(RemoteCommand::Listen { on: !on });
+                }
             }
         });
+        let shown = view.problem.filter(|_| !self.dismissed);
+        let trouble = view.microphone.and_then(|microphone| microphone.trouble.as_deref());
+        if let Some(trouble) = trouble.filter(|trouble| Some(*trouble) != shown) {
+            ui.colored_label(ui.visuals().warn_fg_color, trouble);
+        }
     }
 
     /// A problem has come, perhaps the same as before: it is shown, whatever was put away.
@@ -142,6 +219,9 @@ impl Panel {
     }
 
     fn problem(&mut self, ui: &mut Ui, view: &View) {
+        for notice in view.notices {
+            ui.colored_label(ui.visuals().warn_fg_color, notice);
+        }
         let Some(problem) = view.problem.filter(|_| !self.dismissed) else { return };
         ui.horizontal_wrapped(|ui| {
             ui.colored_label(ui.visuals().error_fg_color, problem);
@@ -150,6 +230,16 @@ impl Panel {
             }
         });
         ui.separator();
+    }
+}
+
+/// What the microphone's button says: it follows the device, not the finger.
+fn microphone_label(microphone: &DeviceState) -> &'static str {
+    match microphone {
+        DeviceState { wanted: false, .. } => "Microphone off",
+        DeviceState { open: true, .. } => "Microphone on",
+        DeviceState { trouble: Some(_), .. } => "Microphone fails",
+        DeviceState { .. } => "Microphone opens…",
     }
 }
 
@@ -209,6 +299,20 @@ mod tests {
     fn the_median_is_the_middle() {
         for (values, middle) in [(&[][..], 0.0), (&[3.0, 1.0, 2.0], 2.0), (&[5.0], 5.0)] {
             assert_eq!(median(values), middle);
+        }
+    }
+
+    #[test]
+    fn the_button_follows_the_microphone() {
+        let state =
+            |wanted, open, trouble: Option<&str>| DeviceState { wanted, open, trouble: trouble.map(Into::into) };
+        for (microphone, label) in [
+            (state(false, false, None), "Microphone off"),
+            (state(true, false, None), "Microphone opens…"),
+            (state(true, true, None), "Microphone on"),
+            (state(true, false, Some("It was unplugged.")), "Microphone fails"),
+        ] {
+            assert_eq!(microphone_label(&microphone), label);
         }
     }
 

@@ -1,25 +1,38 @@
 //! Registers the window: the stage's picture as an egui image, the panel beside it, and the way of its orders into the
 //! tick.
 
-use bevy::prelude::*;
+use bevy::{ecs::system::SystemParam, prelude::*, window::FileDragAndDrop};
 use bevy_egui::{
     EguiContexts, EguiPlugin, EguiPrimaryContextPass, EguiTextureHandle,
     egui::{self, CentralPanel, Frame, LayerId, Ui, UiBuilder, Vec2},
 };
+use visage_core::WorkerHandle;
+use visage_library::Library;
 use visage_schedule::{
-    ActiveCharacter, CharacterList, Conversation, IngestSystems, Latencies, Mood, Orders, Problem, RemoteCommand,
-    StageImage, StageTimes, TickStats, Transcript, VisageSystems,
+    ActiveCharacter, CharacterEdit, CharacterList, Conversation, Devices, EditCharacter, IngestSystems, Latencies,
+    Mood, Notices, Orders, Problem, StageImage, StageTimes, TickStats, Transcript, VisageSystems,
 };
 
-use crate::{Line, Panel, View};
+use crate::{
+    Line, Panel, View, Wish,
+    shelf::{Errand, Found, Shelf},
+};
 
 /// Lines of the conversation that are kept.
 const LINES: usize = 100;
 /// Width of the controls in points.
 const PANEL_WIDTH: f32 = 340.0;
+/// Errands that wait for the shelf's thread: one look and some pictures. When it is full, a further one waits for a later
+/// tick.
+const ERRANDS: usize = 4;
+/// What the shelf's thread has found and the tick has not taken. When it is full, the thread waits.
+const FINDINGS: usize = 2;
 
 /// The window's content. The window itself comes with Bevy's plugins.
-pub struct PreviewPlugin;
+pub struct PreviewPlugin {
+    /// Where the characters lie that the gallery shows.
+    pub library: Library,
+}
 
 /// What the window remembers from one frame to the next.
 #[derive(Resource, Default)]
@@ -27,20 +40,37 @@ struct Shown {
     panel: Panel,
     lines: Vec<Line>,
     problem: Option<String>,
-    /// Given in the window's pass, taken at the next Ingest; a person's clicks, so a handful at most.
-    orders: Vec<RemoteCommand>,
+    /// Made in the window's pass, taken at the next Ingest; a person's clicks, so a handful at most.
+    wishes: Vec<Wish>,
+}
+
+/// Who reads the gallery's characters, and whether they have to be read again.
+#[derive(Resource)]
+struct Reading {
+    shelf: WorkerHandle<Errand, Found>,
+    looking: bool,
+    stale: bool,
 }
 
 impl Plugin for PreviewPlugin {
     fn build(&self, app: &mut App) {
+        behind_the_window(app, self.library.clone());
         app.add_plugins(EguiPlugin::default())
-            .init_resource::<Shown>()
             .add_systems(Startup, add_camera)
-            .add_systems(FixedUpdate, give_orders.in_set(IngestSystems::Receive))
-            .add_systems(FixedUpdate, remember.in_set(VisageSystems::Last))
-            .add_systems(Update, count_late)
             .add_systems(EguiPrimaryContextPass, draw);
     }
+}
+
+/// All but what is drawn.
+fn behind_the_window(app: &mut App, library: Library) {
+    let shelf = Shelf::new(library);
+    let shelf = WorkerHandle::spawn("gallery", ERRANDS, FINDINGS, || Ok::<_, std::convert::Infallible>(shelf));
+    app.insert_resource(Reading { shelf, looking: false, stale: true })
+        .init_resource::<Shown>()
+        .add_message::<FileDragAndDrop>()
+        .add_systems(FixedUpdate, (read_characters, grant_wishes).chain().in_set(IngestSystems::Receive))
+        .add_systems(FixedUpdate, remember.in_set(VisageSystems::Last))
+        .add_systems(Update, (count_late, take_dropped));
 }
 
 /// egui needs a camera that draws to the window.
@@ -56,9 +86,68 @@ fn count_late(mut stats: ResMut<TickStats>, mut before: Local<Option<u64>>) {
     stats.late += ran.saturating_sub(1);
 }
 
-fn give_orders(mut shown: ResMut<Shown>, mut orders: Orders) {
-    for order in shown.orders.drain(..) {
-        orders.give(order);
+/// Has the characters read again after each change, and passes on what was found.
+fn read_characters(
+    list: Res<CharacterList>,
+    active: Option<Res<ActiveCharacter>>,
+    mut reading: ResMut<Reading>,
+    mut shown: ResMut<Shown>,
+    mut edits: MessageWriter<EditCharacter>,
+    mut problems: MessageWriter<Problem>,
+) {
+    reading.stale |= list.is_changed() || active.is_some_and(|active| active.is_changed());
+    while let Some(found) = reading.shelf.try_recv() {
+        match found {
+            Found::Characters(cards) => {
+                reading.looking = false;
+                let wishes = shown.panel.characters_came(cards);
+                shown.wishes.extend(wishes);
+            }
+            Found::Picture { name, bytes } => {
+                // The store makes an id of the name.
+                let edit = CharacterEdit::Create { name, picture: bytes };
+                edits.write(EditCharacter { id: String::new(), edit });
+            }
+            Found::Trouble(text) => {
+                reading.looking = false;
+                problems.write(Problem { text });
+            }
+        }
+    }
+    if reading.stale && !reading.looking && reading.shelf.try_send(Errand::Look).is_ok() {
+        (reading.stale, reading.looking) = (false, true);
+    }
+}
+
+/// What a person did in the window becomes messages. A picture for which the shelf has no room waits.
+fn grant_wishes(
+    mut shown: ResMut<Shown>,
+    reading: Res<Reading>,
+    mut orders: Orders,
+    mut edits: MessageWriter<EditCharacter>,
+) {
+    for wish in std::mem::take(&mut shown.wishes) {
+        match wish {
+            Wish::Order(order) => orders.give(order),
+            Wish::Edit(id, edit) => {
+                edits.write(EditCharacter { id, edit });
+            }
+            Wish::Create { name, path } => {
+                if let Err(Errand::Picture { name, path }) = reading.shelf.try_send(Errand::Picture { name, path }) {
+                    shown.wishes.push(Wish::Create { name, path });
+                }
+            }
+        }
+    }
+}
+
+/// A picture that is dropped on the window becomes a character.
+fn take_dropped(mut drops: MessageReader<FileDragAndDrop>, mut shown: ResMut<Shown>) {
+    for drop in drops.read() {
+        if let FileDragAndDrop::DroppedFile { path_buf, .. } = drop {
+            let wish = shown.panel.picture_dropped(path_buf.clone());
+            shown.wishes.push(wish);
+        }
     }
 }
 
@@ -78,43 +167,50 @@ fn remember(mut transcript: MessageReader<Transcript>, mut problems: MessageRead
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a window shows a little of everything")]
-fn draw(
-    mut contexts: EguiContexts,
-    mut shown: ResMut<Shown>,
-    image: Option<Res<StageImage>>,
-    list: Res<CharacterList>,
-    character: Option<Res<ActiveCharacter>>,
-    mood: Res<Mood>,
-    conversation: Res<Conversation>,
-    times: Res<StageTimes>,
-    (stats, latencies): (Res<TickStats>, Res<Latencies>),
-) -> Result {
-    let texture = image.map(|image| match contexts.image_id(&image.0) {
+/// What the window shows of the world.
+#[derive(SystemParam)]
+struct Seen<'w> {
+    image: Option<Res<'w, StageImage>>,
+    list: Res<'w, CharacterList>,
+    character: Option<Res<'w, ActiveCharacter>>,
+    mood: Res<'w, Mood>,
+    conversation: Res<'w, Conversation>,
+    times: Res<'w, StageTimes>,
+    stats: Res<'w, TickStats>,
+    latencies: Res<'w, Latencies>,
+    notices: Res<'w, Notices>,
+    devices: Option<Res<'w, Devices>>,
+}
+
+fn draw(mut contexts: EguiContexts, mut shown: ResMut<Shown>, seen: Seen) -> Result {
+    let texture = seen.image.map(|image| match contexts.image_id(&image.0) {
         Some(texture) => texture,
         None => contexts.add_image(EguiTextureHandle::Strong(image.0.clone())),
     });
-    let stages: Vec<_> = times
+    let stages: Vec<_> = seen
+        .times
         .iter()
         .map(|(name, times)| (name, times.iter().map(|time| time.as_secs_f32() * 1e3).collect::<Vec<_>>()))
         .collect();
-    let Shown { panel, lines, problem, orders } = &mut *shown;
+    let Shown { panel, lines, problem, wishes } = &mut *shown;
     let view = View {
-        characters: &list.0,
-        active: character.as_ref().map(|character| character.profile.id.as_str()),
-        emotion: mood.target,
-        conversation: conversation.name(),
+        characters: &seen.list.0,
+        active: seen.character.as_ref().map(|character| character.profile.id.as_str()),
+        emotion: seen.mood.target,
+        conversation: seen.conversation.name(),
         lines,
         problem: problem.as_deref(),
+        notices: &seen.notices.all(),
+        microphone: seen.devices.as_ref().map(|devices| &devices.microphone),
         stages: &stages,
-        on_time: stats.on_time(),
-        first_sound: latencies.first_sound,
-        transcription: latencies.transcription,
+        on_time: seen.stats.on_time(),
+        first_sound: seen.latencies.first_sound,
+        transcription: seen.latencies.transcription,
     };
     let context = contexts.ctx_mut()?;
     let whole = UiBuilder::new().layer_id(LayerId::background()).max_rect(context.viewport_rect());
     let mut window = Ui::new(context.clone(), "window".into(), whole);
-    egui::Panel::right("controls").exact_size(PANEL_WIDTH).show(&mut window, |ui| orders.extend(panel.show(ui, &view)));
+    egui::Panel::right("controls").exact_size(PANEL_WIDTH).show(&mut window, |ui| wishes.extend(panel.show(ui, &view)));
     CentralPanel::default().frame(Frame::new().fill(egui::Color32::from_gray(20))).show(&mut window, |ui| {
         let Some(texture) = texture else { return };
         let side = ui.available_width().min(ui.available_height());
@@ -125,7 +221,42 @@ fn draw(
 
 #[cfg(test)]
 mod tests {
+    use visage_testkit::Stepper;
+
     use super::*;
+
+    fn window() -> Stepper {
+        Stepper::new(|app: &mut App| behind_the_window(app, Library::in_memory()))
+    }
+
+    #[test]
+    fn a_dropped_picture_becomes_an_order_for_a_character() {
+        let folder = std::env::temp_dir().join(format!("visage-drop-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("it can be made");
+        let path_buf = folder.join("ada_lovelace.png");
+        std::fs::write(&path_buf, b"a picture").expect("it can be written");
+        let mut stepper = window();
+        stepper.send(FileDragAndDrop::DroppedFile { window: Entity::PLACEHOLDER, path_buf });
+        let mut edits = vec![];
+        stepper.tick_until(1_000, |world| {
+            edits.extend(world.resource_mut::<Messages<EditCharacter>>().drain());
+            !edits.is_empty()
+        });
+        std::fs::remove_dir_all(&folder).expect("it was made above");
+        let CharacterEdit::Create { name, picture } = &edits[0].edit else { panic!("{edits:?}") };
+        assert_eq!((name.as_str(), &picture[..]), ("Ada lovelace", &b"a picture"[..]));
+        assert_eq!(edits.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_in_words() {
+        let mut stepper = window();
+        let wish = Wish::Create { name: "Ada".into(), path: "/nowhere/ada.png".into() };
+        stepper.get_mut::<Shown>().wishes.push(wish);
+        stepper.tick_until(1_000, |world| {
+            world.resource::<Shown>().problem.as_ref().is_some_and(|problem| problem.contains("no such file"))
+        });
+    }
 
     #[test]
     fn ticks_that_run_together_are_late_but_for_one() {
