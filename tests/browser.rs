@@ -42,10 +42,13 @@ struct Scene {
 }
 
 impl Scene {
+    /// With a library of its own: copies of the shipped characters in the folder `characters`.
     fn open(microphone: impl Fn(&Path) -> Microphone) -> Self {
         let alone = alone();
         let folder = TempDir::new().expect("a folder");
-        let served = Served::start(&folder.path().join("visage.log"));
+        let library = folder.path().join("characters");
+        copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("characters"), &library);
+        let served = Served::start_at("127.0.0.1:0", &library, &folder.path().join("visage.log"));
         let browser = Browser::open(&served.url, &microphone(folder.path()));
         let scene = Self { browser, served, folder, _alone: alone };
         scene.wait_for(
@@ -100,6 +103,18 @@ impl Scene {
         }
         wav.finalize().expect("written");
         visage(&["transcribe", "--language", "en", path.to_str().expect("UTF-8")])
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for item in std::fs::read_dir(from).expect("a folder").flatten() {
+        let target = to.join(item.file_name());
+        if item.path().is_dir() {
+            copy_folder(&item.path(), &target);
+        } else {
+            std::fs::copy(item.path(), target).expect("a copy");
+        }
     }
 }
 
@@ -285,7 +300,106 @@ fn problems_are_told_in_words_and_the_connection_comes_back() {
     browser.wait_for("the loss", "document.getElementById('veil-text').innerText.includes('Trying again')");
     assert_eq!(browser.run("return document.getElementById('ask').disabled"), true);
     thread::sleep(Duration::from_secs(1));
-    let _served = Served::start_at(&address, &folder.path().join("visage.log"));
+    let _served = Served::start_at(&address, &folder.path().join("characters"), &folder.path().join("visage.log"));
     browser.wait_for("the connection", "document.body.dataset.phase === 'connected'");
     browser.wait_for("the picture", "document.getElementById('portrait').readyState >= 2");
+}
+
+/// Everything that an author does in the gallery, and what it leaves on disk.
+#[test]
+fn characters_are_made_edited_and_deleted_in_the_gallery() {
+    let scene = Scene::open(quiet);
+    let library = scene.folder.path().join("characters");
+    let upload = scene.folder.path().join("IMG_7 anna lena.jpg");
+    let portrait = image::open(library.join("theo/portrait.png")).expect("a picture").to_rgb8();
+    image::imageops::resize(&portrait, 640, 640, image::imageops::FilterType::Triangle)
+        .save(&upload)
+        .expect("a picture");
+    let nobody = scene.folder.path().join("wall.png");
+    image::RgbImage::from_pixel(400, 400, image::Rgb([120, 110, 100])).save(&nobody).expect("a picture");
+
+    scene.browser.click("#open-gallery");
+    scene.wait_for("the gallery", "document.querySelectorAll('#cards .card').length >= 2");
+    let loaded = "[...document.querySelectorAll('#cards img')].every((img) => img.complete && img.naturalWidth >= 100)";
+    scene.wait_for("thumbnails", loaded);
+
+    // A picture without a face is refused in words, and nothing is left of it.
+    scene.browser.choose_file("#new-picture", &nobody);
+    scene.wait_for(
+        "the refusal",
+        "document.getElementById('notices').innerText.toLowerCase().includes('no face was found')",
+    );
+    assert!(!library.join("wall").exists());
+
+    // A picture with one becomes a character, which is opened and goes on stage.
+    scene.browser.choose_file("#new-picture", &upload);
+    scene.wait_for("the new character", "document.getElementById('editor-title').textContent === 'Anna Lena'");
+    scene.wait_for("her on stage", "document.title.startsWith('Anna Lena')");
+    let file = library.join("anna-lena/character.ron");
+    assert!(read(&file).contains("Anna Lena"));
+
+    // Sliders show at once on the living face; the mouth changes more than it does at rest.
+    scene.start_probe();
+    // Until she has wholly taken the other's place.
+    scene.browser.run_async("await new Promise((done) => setTimeout(done, 2_000))");
+    scene.browser.run("probe.frames = []");
+    scene.browser.run_async("await new Promise((done) => setTimeout(done, 3_000))");
+    let rest = strongest_change(&scene.frames());
+    scene.browser.run("probe.frames = []");
+    set_input(&scene, "#edit-sliders label:nth-of-type(3) input", "1");
+    scene.browser.run_async("await new Promise((done) => setTimeout(done, 2_000))");
+    let tried = strongest_change(&scene.frames());
+    println!("the strongest change of the mouth: {rest:.2} at rest, {tried:.2} while a slider opens it");
+    assert!(tried > 2.0 * rest, "a slider changes the mouth by {tried}, at rest it changes by {rest}");
+
+    // Saving writes RON.
+    set_input(&scene, "#edit-name", "Anna");
+    set_input(&scene, "#edit-languages textarea", "Good to see you.");
+    scene.browser.click("#edit-save");
+    scene.wait_for("the gallery", "!document.getElementById('view-gallery').hidden");
+    let saved = read(&file);
+    for part in ["\"Anna\"", "Good to see you.", "jawOpen"] {
+        assert!(saved.contains(part), "{part} is not in {saved}");
+    }
+
+    // Her author breaks the file by hand: she stays on stage, and the page says where the mistake is.
+    std::fs::write(&file, saved.replacen("name:", "nam:", 1)).expect("written");
+    scene
+        .wait_for("the reason", "/line \\d+/.test(document.body.innerText) && document.body.innerText.includes('nam')");
+    assert_eq!(scene.browser.run("return document.title"), "Anna · Visage");
+    std::fs::write(&file, saved.replacen("\"Anna\"", "\"Annabell\"", 1)).expect("written");
+    scene.wait_for("the mended file", "document.title === 'Annabell · Visage'");
+
+    // Deleting asks first.
+    scene.browser.click("[data-id='anna-lena'] .card-edit");
+    scene.wait_for("the editor", "!document.getElementById('view-editor').hidden");
+    scene.browser.click("#edit-delete");
+    scene.browser.click("#confirm-no");
+    assert!(file.is_file());
+    scene.browser.click("#edit-delete");
+    scene.browser.click("#confirm-yes");
+    scene.wait_for("her absence", "!document.querySelector(\"[data-id='anna-lena']\")");
+    scene.wait_for("another one on stage", "!document.title.startsWith('Anna')");
+    assert!(!library.join("anna-lena").exists());
+
+    // A click switches.
+    scene.browser.click("[data-id='theo'] .card-choose");
+    scene.wait_for("Theo", "document.title === 'Theo · Visage'");
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("a file")
+}
+
+/// Gives a field a value, as typing or dragging would.
+fn set_input(scene: &Scene, selector: &str, value: &str) {
+    scene.browser.run(&format!(
+        "const field = document.querySelector({selector:?}); field.value = {value:?}; \
+         field.dispatchEvent(new Event('input', {{bubbles: true}}))"
+    ));
+}
+
+/// How much the mouth's box changed at most within half a second.
+fn strongest_change(frames: &[SeenFrame]) -> f32 {
+    frames.windows(15).map(|window| window.iter().map(|frame| frame.mouth).sum()).fold(0.0, f32::max)
 }

@@ -1,5 +1,9 @@
 // The page: joins the connection, the microphone, the transcript and the readings to what is on screen.
 
+import { enterToken, isAuthorised, onTokenWanted } from "./modules/api.js";
+import { askForToken, tokenFromAddress } from "./modules/dialogs.js";
+import { Editor } from "./modules/editor.js";
+import { Gallery } from "./modules/gallery.js";
 import { Microphone, pressOrHold } from "./modules/microphone.js";
 import { Notices } from "./modules/notices.js";
 import { Readings } from "./modules/readings.js";
@@ -13,11 +17,18 @@ const session = new Session();
 const microphone = new Microphone();
 const transcript = new Transcript();
 const notices = new Notices();
+const gallery = new Gallery();
+const editor = new Editor();
 const video = element("portrait");
 const readings = new Readings(video, session);
 
 let state = { conversation: "idle", emotion: "neutral", character: null, characters: [], listening: false };
-const character = () => state.characters.find(({ id }) => id === state.character);
+/** Who was on stage last: a character whose file has just been broken stays there, though it is listed no more. */
+let seen = null;
+function character() {
+  seen = state.characters.find(({ id }) => id === state.character) ?? (seen?.id === state.character ? seen : null);
+  return seen;
+}
 const name = () => character()?.name ?? "The character";
 
 // Connection ------------------------------------------------------------------------------------------------------
@@ -56,6 +67,7 @@ element("retry").addEventListener("click", () => session.retry());
 session.addEventListener("message", ({ detail: event }) => {
   switch (event.type) {
     case "state":
+      tellOnce(event.notices ?? []);
       state = event;
       return refresh();
     case "transcript":
@@ -68,6 +80,13 @@ session.addEventListener("message", ({ detail: event }) => {
       return readings.pong(event);
   }
 });
+
+/** What stands for the whole session (another voice speaks, …) is told when it begins, also to who comes later. */
+let told = [];
+function tellOnce(standing) {
+  for (const words of standing) if (!told.includes(words)) notices.show(words);
+  told = standing;
+}
 
 function order(command) {
   if (!session.send(command)) notices.show("There is no connection at the moment; it is being made again.");
@@ -181,6 +200,45 @@ element("moods").addEventListener("click", ({ target }) => {
 });
 element("character").addEventListener("change", ({ target }) => order({ type: "activate", id: target.value }));
 
+// Gallery and editor ----------------------------------------------------------------------------------------------
+
+const VIEWS = ["talk", "gallery", "editor"];
+/** Shows one of the three sides; problems are told on whichever it is. */
+function view(name, focus) {
+  for (const one of VIEWS) element(`view-${one}`).hidden = one !== name;
+  document.body.dataset.view = name;
+  const foot = { talk: "composer", editor: "editor" }[name];
+  element(`view-${name}`).insertBefore(element("notices"), foot ? element(foot) : null);
+  focus?.focus();
+}
+async function edit(id) {
+  const summary = state.characters.find((one) => one.id === id);
+  try {
+    await editor.open(summary ?? { id });
+  } catch (error) {
+    return notices.show(error.message);
+  }
+  // What is tried out is seen on the character itself.
+  if (id !== state.character) order({ type: "activate", id });
+  view("editor", element("editor-title"));
+}
+function backToGallery() {
+  view("gallery", element("gallery-title"));
+  gallery.opened();
+}
+
+element("open-gallery").addEventListener("click", backToGallery);
+element("close-gallery").addEventListener("click", () => view("talk", element("open-gallery")));
+gallery.addEventListener("choose", ({ detail: id }) => order({ type: "activate", id }));
+gallery.addEventListener("edit", ({ detail: id }) => edit(id));
+for (const source of [gallery, editor]) {
+  source.addEventListener("problem", ({ detail: words }) => notices.show(words));
+  source.addEventListener("made", ({ detail: id }) => edit(id));
+}
+editor.addEventListener("try", ({ detail: face }) => session.send({ type: "try_face", ...face }));
+editor.addEventListener("untry", () => session.send({ type: "emotion", emotion: state.emotion }));
+editor.addEventListener("done", backToGallery);
+
 const gauge = element("gauge");
 function setReadings(open) {
   gauge.setAttribute("aria-expanded", String(open));
@@ -189,6 +247,7 @@ function setReadings(open) {
 gauge.addEventListener("click", () => setReadings(element("readings").hidden));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
+  if (document.querySelector("dialog[open]")) return;
   if (!element("readings").hidden) {
     setReadings(false);
     gauge.focus();
@@ -213,14 +272,17 @@ function refresh() {
   element("stop").disabled = !connected;
 
   const select = element("character");
-  const listed = JSON.stringify(state.characters);
+  const choices = state.characters.includes(character()) || !character() ? state.characters : [...state.characters, character()];
+  const listed = JSON.stringify(choices);
   if (select.dataset.listed !== listed) {
     select.dataset.listed = listed;
-    select.replaceChildren(...state.characters.map(({ id, name: label }) => new Option(label, id)));
+    select.replaceChildren(...choices.map(({ id, name: label }) => new Option(label, id)));
   }
   if (state.character !== null) select.value = state.character;
   select.disabled = !connected || state.characters.length < 2;
   element("languages").textContent = (character()?.languages ?? []).map((code) => LANGUAGES[code] ?? code).join(" · ");
+  gallery.show(state.characters, state.character);
+  editor.refresh(character());
   text.placeholder = character() ? `Write to ${character().name}` : "Write something";
   document.title = character() ? `${character().name} · Visage` : "Visage";
 }
@@ -230,5 +292,20 @@ function put(target, words) {
   if (target.textContent !== words) target.textContent = words;
 }
 
+onTokenWanted(askForToken);
+session.addEventListener("refused", async () => {
+  await askForToken();
+  session.retry();
+});
+
+/** Lets itself in with the token of the address, or asks for it, before anything else is asked of the server. */
+async function enter() {
+  const token = tokenFromAddress();
+  if (token !== null) await enterToken(token).catch(({ message }) => notices.show(message));
+  if (!(await isAuthorised())) await askForToken();
+}
+addEventListener("hashchange", enter);
+
 refresh();
+await enter();
 session.connect();

@@ -58,16 +58,12 @@ pub struct Served {
 }
 
 impl Served {
-    /// Starts it on a free port; its log goes to `log`.
-    pub fn start(log: &Path) -> Self {
-        Self::start_at("127.0.0.1:0", log)
-    }
-
-    /// Starts it at an address.
-    pub fn start_at(address: &str, log: &Path) -> Self {
+    /// Starts it at an address, with the characters of a folder; its log goes to `log`.
+    pub fn start_at(address: &str, characters: &Path, log: &Path) -> Self {
         let log = File::options().create(true).append(true).open(log).expect("a log file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_visage"));
-        command.args(["serve", "--listen", address]).current_dir(env!("CARGO_MANIFEST_DIR")).stderr(log);
+        command.args(["serve", "--listen", address, "--characters"]).arg(characters);
+        command.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(log);
         let (process, line) = start(&mut command, "http://");
         let url = line.split_whitespace().find(|word| word.starts_with("http://")).expect("an address").to_owned();
         Self { _process: process, url }
@@ -186,6 +182,12 @@ impl Browser {
     pub fn click(&self, selector: &str) {
         let id = self.element(selector);
         self.command(&format!("element/{id}/click"), json!({}));
+    }
+
+    /// Chooses a file in a file field.
+    pub fn choose_file(&self, selector: &str, path: &Path) {
+        let id = self.element(selector);
+        self.command(&format!("element/{id}/value"), json!({ "text": path.to_str().expect("UTF-8") }));
     }
 
     /// Types into an element.

@@ -1,8 +1,10 @@
 // A viewer's connection: the signalling WebSocket, the peer connection and the data channel, made again whenever they
 // break. The protocol is docs/api/signalling.md.
 //
-// Events: "phase" (detail {phase: "connecting" | "connected" | "waiting" | "stopped", why, until}), "picture" (detail
+// Events: "refused" (the server wants its token), "phase" (detail {phase: "connecting" | "connected" | "waiting" | "stopped", why, until}), "picture" (detail
 // MediaStream), "message" (detail: one event of the data channel).
+
+import { isAuthorised } from "./api.js";
 
 /** Pauses before trying again, milliseconds; the last one is repeated. */
 const PAUSES = [500, 1000, 2000, 4000, 8000];
@@ -73,8 +75,17 @@ export class Session extends EventTarget {
         if (this.#socket === socket) this.#lost("The connection could not be made.");
       });
     };
+    let opened = false;
+    socket.onopen = () => (opened = true);
     socket.onclose = () => {
-      order.then(() => this.#socket === socket && this.#lost("The connection was lost."));
+      order.then(async () => {
+        // A refused WebSocket does not say why; an ordinary request does.
+        const refused = !opened && !(await isAuthorised());
+        if (this.#socket !== socket) return;
+        if (!refused) return this.#lost("The connection was lost.");
+        this.#lost("This server asks for its token.", true);
+        this.#tell("refused");
+      });
     };
   }
 

@@ -1,0 +1,57 @@
+// Questions that stop everything else: the server's token, and whether something is really to go.
+
+import { enterToken } from "./api.js";
+
+const element = (id) => document.getElementById(id);
+
+/** Asks whether something is to be done; true if so. */
+export function confirm(title, text, yes) {
+  const dialog = element("confirm");
+  element("confirm-title").textContent = title;
+  element("confirm-text").textContent = text;
+  element("confirm-yes").textContent = yes;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((done) => {
+    dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+/** The token from the address, which then leaves the address, so that it is not shared with it. */
+export function tokenFromAddress() {
+  if (!location.hash.startsWith("#token=")) return null;
+  const token = decodeURIComponent(location.hash.slice("#token=".length));
+  history.replaceState(null, "", location.pathname + location.search);
+  return token;
+}
+
+let asking = null;
+
+/** Asks for the token until it is the right one. Whoever asks meanwhile waits for the same answer. */
+export function askForToken() {
+  asking ??= new Promise((done) => {
+    const dialog = element("ask-token");
+    const form = dialog.querySelector("form");
+    const keep = (event) => event.preventDefault();
+    const enter = async (event) => {
+      event.preventDefault();
+      element("token-wrong").textContent = "";
+      const wrong = await enterToken(element("token").value.trim()).then(() => null, (error) => error);
+      if (wrong) {
+        element("token-wrong").textContent = wrong.message;
+        return element("token").select();
+      }
+      element("token").value = "";
+      form.removeEventListener("submit", enter);
+      dialog.removeEventListener("cancel", keep);
+      dialog.close();
+      asking = null;
+      done();
+    };
+    form.addEventListener("submit", enter);
+    // There is nothing to see without it.
+    dialog.addEventListener("cancel", keep);
+    dialog.showModal();
+  });
+  return asking;
+}
