@@ -60,3 +60,14 @@ lint: ## Clippy on everything; a warning is an error.
 	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/lint-driver \
 	CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__ \
 	cargo build --workspace --all-targets
+
+TARGET ?= fuzz_character_file
+SECONDS ?= 60
+CORPUS := $(CACHE)/fuzz/$(TARGET)
+
+.PHONY: fuzz
+fuzz: ## Fuzz what strangers may send: TARGET=fuzz_character_file|fuzz_upload SECONDS=60.
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/.ci/fuzz-driver cargo build --workspace --features visage_fuzz/libfuzzer --bin $(TARGET)
+	mkdir -p $(CORPUS)
+	$(CARGO_TARGET_DIR)/debug/$(TARGET) -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 -rss_limit_mb=4096 \
+	    -dict=tests/fuzz/$(TARGET).dict $(CORPUS) tests/fuzz/seeds/$(TARGET)

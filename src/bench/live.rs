@@ -108,7 +108,24 @@ enum Phase {
     Entrance,
     /// The ticks that are left, and what the counters said at the beginning.
     Rest(u64, ProcessTime),
-    Talk(u64, ProcessTime, TickStats),
+    Talk(u64, Counters),
+}
+
+/// What the counters said when the talking began.
+#[derive(Clone, Copy)]
+struct Counters {
+    cpu: ProcessTime,
+    ticks: TickStats,
+    /// Resident memory in megabytes, after the first sentences: what loads late is there.
+    memory: Option<f64>,
+}
+
+/// Ticks of talking before the memory is first read: ten seconds, or half of a shorter measurement.
+const WARM: u64 = 10 * TICK_HZ as u64;
+
+/// Resident memory of this process in megabytes.
+fn memory() -> Option<f64> {
+    Some(memory_stats()?.physical_mem as f64 / 1e6)
 }
 
 fn step(
@@ -147,15 +164,15 @@ fn step(
                         .note(format!("stage of the tick, median; 95 % below {high:.2} ms")),
                 );
             }
-            Phase::Talk(ticks, ProcessTime::now(), *stats)
+            Phase::Talk(ticks, Counters { cpu: ProcessTime::now(), ticks: *stats, memory: None })
         }
         Phase::Rest(left, cpu) => Phase::Rest(left - 1, cpu),
-        Phase::Talk(0, cpu, before) => {
-            let late = stats.late - before.late;
+        Phase::Talk(0, before) => {
+            let (cpu, late) = (before.cpu, stats.late - before.ticks.late);
             rows.push(
                 Row::new("ticks on time, talking", 100.0 * (1.0 - late as f64 / ticks as f64), "%")
                     .at_least(99.5)
-                    .note(format!("{late} of {ticks} late, {} skipped", stats.skipped - before.skipped)),
+                    .note(format!("{late} of {ticks} late, {} skipped", stats.skipped - before.ticks.skipped)),
             );
             rows.push(
                 Row::new("CPU per frame, talking", per_tick(cpu.elapsed(), ticks), "ms").note("with speech synthesis"),
@@ -165,17 +182,21 @@ fn step(
                     .at_most(300.0)
                     .note(format!("median of {}", bench.latencies.len())),
             );
-            if let Some(memory) = memory_stats() {
-                rows.push(
-                    Row::new("resident memory", memory.physical_mem as f64 / 1e6, "MB")
-                        .at_most(900.0)
-                        .note("default models loaded"),
-                );
+            if let Some(now) = memory() {
+                let row = Row::new("resident memory", now, "MB").at_most(900.0);
+                let seconds = ticks / u64::from(TICK_HZ);
+                rows.push(match before.memory {
+                    Some(first) => row.note(format!("at the end of {seconds} s; {first:.0} MB at the beginning")),
+                    None => row.note("default models loaded"),
+                });
             }
             exit.write(AppExit::Success);
-            Phase::Talk(0, cpu, before)
+            Phase::Talk(0, before)
         }
-        Phase::Talk(left, cpu, before) => {
+        Phase::Talk(left, mut before) => {
+            if before.memory.is_none() && ticks - left >= WARM.min(ticks / 2) {
+                before.memory = memory();
+            }
             if !sounding.busy {
                 if let Some(latency) = latencies.first_sound {
                     bench.latencies.push(f64::from(latency));
@@ -185,7 +206,7 @@ fn step(
                     say.write(Say { text: TEXT.into(), language: None, emotion: None });
                 }
             }
-            Phase::Talk(left - 1, cpu, before)
+            Phase::Talk(left - 1, before)
         }
     };
     bench.results.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);

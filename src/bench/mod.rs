@@ -3,13 +3,24 @@
 //! Timing belongs here and not into tests: a number that is worse than its budget is printed as such, and nothing fails.
 
 mod browser;
+mod chromium;
+mod conversation;
 mod inference;
 mod live;
+mod relay;
+mod switches;
+mod visit;
 
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
 use comfy_table::{Cell, Color, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Serialize;
 
-use crate::{cli::Bench, commands::print};
+use crate::{
+    cli::{Bench, Part},
+    commands::print,
+};
 
 /// One measured number.
 #[derive(Clone, Debug, Serialize)]
@@ -65,9 +76,22 @@ impl Row {
 /// # Errors
 /// There is nothing to draw with, or the result cannot be printed.
 pub fn run(asked: &Bench) -> anyhow::Result<()> {
-    let mut rows = inference::measure();
-    rows.extend(live::measure(&asked.stage, asked.seconds)?);
-    rows.extend(browser::measure(&asked.stage, asked.seconds));
+    let parts = if asked.parts.is_empty() { Part::value_variants() } else { &asked.parts };
+    let mut rows = Vec::new();
+    for part in parts {
+        if std::io::stderr().is_terminal() {
+            let name = part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+            eprintln!("measuring: {name}");
+        }
+        rows.extend(match part {
+            Part::Inference => inference::measure(),
+            Part::Tick => live::measure(&asked.stage, asked.seconds)?,
+            Part::Switches => switches::measure(&asked.stage, asked.seconds)?,
+            Part::Page => browser::measure(&asked.stage, asked.seconds),
+            Part::Network => browser::measure_network(&asked.stage, asked.seconds),
+            Part::Talk => conversation::measure(&asked.stage, asked.seconds),
+        });
+    }
     if asked.json {
         print(serde_json::to_string_pretty(&rows)?)?;
     } else {

@@ -1,0 +1,1 @@
+//! Nothing: the fuzz targets are programs of their own. README.md says how to run them.
