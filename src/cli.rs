@@ -1,10 +1,15 @@
 //! The command line.
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf};
+use std::{
+    io::IsTerminal,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt};
 use visage_core::Language;
+use visage_server::{Limits, Origin};
 
 /// One still image and one RON file become a live, talking character.
 #[derive(Parser, Debug)]
@@ -32,7 +37,7 @@ pub enum Command {
     Speak(Speak),
     /// Write down what is said in a sound file.
     Transcribe(Transcribe),
-    /// List, show and check characters.
+    /// List, show, check, make, move and delete characters.
     #[command(subcommand)]
     Characters(Characters),
     /// List, fetch and verify models.
@@ -43,6 +48,8 @@ pub enum Command {
     Portrait(Portrait),
     /// Check this machine: what is there, what is missing, what to do.
     Doctor(Doctor),
+    /// Write the OpenAPI document of the server.
+    Openapi(Openapi),
     /// Measure this machine against the budgets in docs/performance.md.
     Bench(Bench),
 }
@@ -51,7 +58,12 @@ impl Default for Command {
     /// `visage serve` with nothing else said.
     fn default() -> Self {
         let stage = Stage { character: None, characters: None, size: DEFAULT_SIZE };
-        Self::Serve(Serve { stage, listen: visage_server::DEFAULT_ADDRESS, web: None })
+        Self::Serve(Serve {
+            stage,
+            network: Network::default(),
+            rate_limit: Limits::default().requests_per_second,
+            web: None,
+        })
     }
 }
 
@@ -91,13 +103,82 @@ pub struct Serve {
     #[command(flatten)]
     pub stage: Stage,
 
-    /// Where to listen; port 0 takes a free one.
-    #[arg(short, long, default_value_t = visage_server::DEFAULT_ADDRESS, env = "VISAGE_LISTEN")]
-    pub listen: SocketAddr,
+    /// Where it listens, and who may use it.
+    #[command(flatten)]
+    pub network: Network,
+
+    /// Requests per second from one address; 0 is without limit.
+    #[arg(long, value_name = "COUNT", default_value_t = Limits::default().requests_per_second)]
+    pub rate_limit: u32,
 
     /// Read the page from this folder instead of the one built in.
     #[arg(long)]
     pub web: Option<PathBuf>,
+}
+
+/// How the server is reached, and by whom. docs/avatar/access.md explains it.
+#[derive(Args, Clone, Debug)]
+pub struct Network {
+    /// Where to listen; port 0 takes a free one. Beyond this machine the access token is needed.
+    #[arg(short, long, value_name = "ADDRESS", default_value_t = visage_server::DEFAULT_ADDRESS, env = "VISAGE_LISTEN")]
+    pub listen: SocketAddr,
+
+    /// The file with the access token, instead of the one that is made at the first start. VISAGE_TOKEN may hold the token
+    /// itself.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
+    /// Speak TLS with a certificate that is made for it. Browsers ask before they trust it.
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub tls: Option<TlsKind>,
+
+    /// Speak TLS with the certificate in this file (PEM, with those between it and the authority).
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate (PEM, not encrypted).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// A host name by which it is reached, for instance through a proxy. May be repeated.
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
+
+    /// A site whose pages may use it, too, as https://example.org. May be repeated.
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    pub origins: Vec<Origin>,
+
+    /// The address of a proxy whose X-Forwarded-For is believed. May be repeated.
+    #[arg(long = "trust-proxy", value_name = "ADDRESS")]
+    pub proxies: Vec<IpAddr>,
+
+    /// The folder for the access token and the certificate that are made; the user's folder for configuration if left out.
+    #[arg(long, value_name = "FOLDER", env = "VISAGE_CONFIG")]
+    pub config_folder: Option<PathBuf>,
+}
+
+impl Default for Network {
+    /// This machine only.
+    fn default() -> Self {
+        Self {
+            listen: visage_server::DEFAULT_ADDRESS,
+            token_file: None,
+            tls: None,
+            tls_cert: None,
+            tls_key: None,
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            proxies: Vec::new(),
+            config_folder: None,
+        }
+    }
+}
+
+/// Certificates that the program makes.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsKind {
+    /// Signed by itself, kept beside the access token, renewed before its end.
+    SelfSigned,
 }
 
 /// `visage render`
@@ -170,30 +251,111 @@ pub struct Transcribe {
     pub json: bool,
 }
 
+/// Which characters.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// The folder of characters, or s3://bucket/prefix; the shipped ones if left out.
+    #[arg(long, value_name = "PLACE", env = "VISAGE_CHARACTERS")]
+    pub characters: Option<PathBuf>,
+}
+
 /// `visage characters`
 #[derive(Subcommand, Clone, Debug)]
 pub enum Characters {
     /// List the characters.
     List {
-        /// The folder of characters; the shipped ones if left out.
-        #[arg(long, env = "VISAGE_CHARACTERS")]
-        characters: Option<PathBuf>,
+        /// Which characters.
+        #[command(flatten)]
+        place: Place,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Show a character's file with every default filled in.
+    /// Show what a character's file says, in this version of the schema and without what has its default.
     Show {
         /// The name of its folder.
         id: String,
-        /// The folder of characters; the shipped ones if left out.
-        #[arg(long, env = "VISAGE_CHARACTERS")]
-        characters: Option<PathBuf>,
+        /// Which characters.
+        #[command(flatten)]
+        place: Place,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
     },
-    /// Check a character's file and its portrait.
+    /// Check a character: its file, the files that it names, the face in its portrait, its voices.
     Validate {
-        /// A character.ron or the folder that holds it.
+        /// A character.ron, the folder that holds it, or an id.
         path: PathBuf,
+        /// Which characters an id is looked for in.
+        #[command(flatten)]
+        place: Place,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a new character of a picture.
+    Create {
+        /// What it is called.
+        name: String,
+        /// JPEG, PNG or WebP with a face.
+        #[arg(short, long, value_name = "FILE")]
+        portrait: PathBuf,
+        /// The name of its folder; made of its name if left out.
+        #[arg(long)]
+        id: Option<String>,
+        /// The language it speaks; more can be added to its file.
+        #[arg(long, default_value = "en")]
+        language: Language,
+        /// The model of its voice.
+        #[arg(long, value_name = "MODEL", default_value = "espeak-ng")]
+        voice: String,
+        /// Which characters it is added to.
+        #[command(flatten)]
+        place: Place,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take in a character from an archive.
+    Import {
+        /// A zip archive with character.ron and the files that it names.
+        archive: PathBuf,
+        /// The name of its folder; what its file says, or made of its name, if left out.
+        #[arg(long)]
+        id: Option<String>,
+        /// Which characters it is added to.
+        #[command(flatten)]
+        place: Place,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a character with its files to an archive.
+    Export {
+        /// The name of its folder.
+        id: String,
+        /// The zip archive to write; ID.zip if left out.
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Which characters.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Delete a character with all its files. The default character stays.
+    Delete {
+        /// The name of its folder.
+        id: String,
+        /// Which characters.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make a character the one to begin with.
+    Activate {
+        /// The name of its folder.
+        id: String,
+        /// Which characters.
+        #[command(flatten)]
+        place: Place,
     },
 }
 
@@ -213,6 +375,9 @@ pub enum Models {
         /// A folder to look for the files in before anything else.
         #[arg(long)]
         from: Option<PathBuf>,
+        /// The folder of characters that fetched portraits join; the shipped ones if left out.
+        #[arg(long, env = "VISAGE_CHARACTERS")]
+        characters: Option<PathBuf>,
     },
     /// Check the hash of every model that is there.
     Verify {
@@ -231,8 +396,19 @@ pub enum Portrait {
     Inspect {
         /// JPEG, PNG or WebP.
         file: PathBuf,
+        /// Landmarks placed by hand, instead of what is found.
+        #[arg(long, value_name = "FILE")]
+        landmarks: Option<PathBuf>,
         /// The picture to write (PNG).
         #[arg(short, long, default_value = "inspect.png")]
+        out: PathBuf,
+    },
+    /// Measure the landmarks of a picture and write them for its character, which then needs no face networks.
+    Landmarks {
+        /// JPEG, PNG or WebP.
+        file: PathBuf,
+        /// The file to write (RON).
+        #[arg(short, long, default_value = "landmarks.ron")]
         out: PathBuf,
     },
 }
@@ -240,23 +416,52 @@ pub enum Portrait {
 /// `visage doctor`
 #[derive(Args, Clone, Debug)]
 pub struct Doctor {
-    /// The address that `serve` is to listen on.
-    #[arg(short, long, default_value_t = visage_server::DEFAULT_ADDRESS)]
-    pub listen: SocketAddr,
+    /// How `serve` is to be reached.
+    #[command(flatten)]
+    pub network: Network,
 
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
 
+/// What `visage bench` measures.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Speech synthesis and recognition by themselves.
+    Inference,
+    /// The tick at rest and talking, and its memory; with `--seconds 600` a test of endurance.
+    Tick,
+    /// One character after the other; a thousand take about ten minutes.
+    Switches,
+    /// The page in a browser.
+    Page,
+    /// The page through a network with 40 ms round trip and 1 % loss.
+    Network,
+    /// A conversation by voice, as the person at the page hears it.
+    Talk,
+}
+
+/// `visage openapi`
+#[derive(Args, Clone, Debug)]
+pub struct Openapi {
+    /// The file to write; printed if left out.
+    #[arg(short, long)]
+    pub out: Option<PathBuf>,
+}
+
 /// `visage bench`
 #[derive(Args, Clone, Debug)]
 pub struct Bench {
+    /// What to measure; everything if left out.
+    #[arg(value_enum)]
+    pub parts: Vec<Part>,
+
     /// Which character.
     #[command(flatten)]
     pub stage: Stage,
 
-    /// Seconds of talking to measure.
+    /// Seconds of talking to measure in each part.
     #[arg(long, default_value_t = 20)]
     pub seconds: u32,
 
@@ -270,7 +475,7 @@ impl Cli {
     pub fn start_log(&self) {
         let default = match self.verbose {
             // The WebRTC stack warns of what is normal on every connection.
-            0 => "warn,rtc=error,visage=info",
+            0 => "warn,rtc=error,symphonia=off,visage=info",
             1 => "info,visage=debug",
             _ => "debug,visage=trace",
         };
@@ -305,6 +510,10 @@ mod tests {
             (&["visage", "render", "--out", "a.webm"], "--text"),
             (&["visage", "serve", "--size", "5000"], "from 64 to 1080"),
             (&["visage", "serve", "--size", "513"], "even number"),
+            (&["visage", "serve", "--tls-cert", "cert.pem"], "--tls-key"),
+            (&["visage", "serve", "--tls", "self-signed", "--tls-cert", "a", "--tls-key", "b"], "cannot be used with"),
+            (&["visage", "serve", "--allow-origin", "*"], "not the origin of a page"),
+            (&["visage", "serve", "--no-token"], "unexpected argument"),
             (&["visage", "speak", "a", "--out", "a.wav", "--language", "fr"], "no language \"fr\""),
         ] {
             let error = Cli::try_parse_from(line).expect_err("wrong").to_string();

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     cli.start_log();
     let code = visage::run(cli).unwrap_or_else(|error| {
-        eprintln!("visage: {error:#}");
+        eprintln!("visage: {}", visage::explain(&error));
         ExitCode::FAILURE
     });
     if !visage_core::wait_for_workers(GOODBYE) {

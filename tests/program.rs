@@ -109,15 +109,18 @@ fn sound_of(film: &Path) -> std::path::PathBuf {
 fn characters_are_listed_shown_and_checked() {
     let list: Value = serde_json::from_str(&printed(&["characters", "list", "--json"])).expect("it prints JSON");
     let ids: Vec<_> = list.as_array().expect("a list").iter().map(|character| character["id"].clone()).collect();
-    assert_eq!(ids, ["mira", "theo"]);
+    assert_eq!(ids, ["hinnerk", "juno", "mira", "theo", "wren"]);
     let shown = printed(&["characters", "show", "mira"]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let own = folder.path().join("character.ron");
     fs::write(&own, &shown).expect("a temporary folder");
-    // What is shown is a character file again; only its portrait is missing there.
-    assert!(refused(&["characters", "validate", text(&own)]).contains("portrait.png"));
-    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/characters/mira/portrait.png"), folder.path().join("portrait.png"))
-        .expect("the portrait is in the project");
+    // What is shown is a character file again; only the files that it names are missing there.
+    let mira = Path::new(env!("CARGO_MANIFEST_DIR")).join("characters/mira");
+    for name in ["landmarks.ron", "portrait.png"] {
+        let refusal = refused(&["characters", "validate", text(&own)]);
+        assert!(refusal.contains(name), "{refusal}");
+        fs::copy(mira.join(name), folder.path().join(name)).expect("the file is in the project");
+    }
     assert!(printed(&["characters", "validate", text(&own)]).contains("in order"));
     fs::write(&own, shown.replace("name:", "nome:")).expect("a temporary folder");
     let error = refused(&["characters", "validate", text(&own)]);
@@ -171,12 +174,58 @@ fn a_port_in_use_is_told_at_the_start() {
     assert!(refused(&["serve", "--listen", &address]).contains("already in use"));
 }
 
+/// Others are meant to reach it, so it asks for its token; the token is printed when it is made and is in no log; and it ends
+/// as a service manager tells it to.
+#[cfg(unix)]
+#[test]
+fn a_server_for_others_asks_for_its_token_and_ends_when_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("config");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_visage"))
+        .args(["-vv", "serve", "--listen", "127.0.0.1:0", "--host", "kiosk.example", "--tls", "self-signed"])
+        .env("VISAGE_CONFIG", &config)
+        .env_remove("VISAGE_TOKEN")
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(folder.path().join("log")).expect("a file"))
+        .spawn()
+        .expect("the program starts");
+    let mut said = String::new();
+    let mut output = std::io::BufReader::new(server.stdout.take().expect("it was asked for"));
+    std::io::BufRead::read_line(&mut output, &mut said).expect("it says where it is");
+    let mut server = Running(server);
+    let (address, token) = said
+        .split_whitespace()
+        .find_map(|word| word.split_once("/#token="))
+        .unwrap_or_else(|| panic!("no address with a token in {said:?}"));
+    assert_eq!(fs::read_to_string(config.join("token")).expect("it is kept").trim(), token);
+
+    let trusting = ureq::tls::TlsConfig::builder().disable_verification(true).build();
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE))
+        .tls_config(trusting)
+        .build()
+        .new_agent();
+    let state = |token: &str| {
+        let asked = agent.get(format!("{address}/api/state")).header("authorization", format!("Bearer {token}"));
+        asked.call().expect("an answer").status().as_u16()
+    };
+    assert_eq!((state("wrong"), state(token)), (401, 200));
+
+    let pid = server.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there").success());
+    let ended = server.0.wait().expect("it ends");
+    let log = fs::read_to_string(folder.path().join("log")).expect("a log");
+    assert!(ended.success(), "{ended}: {log}");
+    assert!(log.contains("a wrong access token came from") && !log.contains(token), "the log is complete");
+}
+
 #[test]
 fn the_doctor_looks_at_everything() {
     let output = visage(&["doctor", "--json"]);
     let checks: Value = serde_json::from_slice(&output.stdout).expect("it prints JSON");
     let names: Vec<_> = checks.as_array().expect("a list").iter().filter_map(|check| check["name"].as_str()).collect();
-    for name in ["processor", "graphics", "ONNX Runtime", "espeak-ng", "microphone", "loudspeaker", "port"] {
+    for name in ["processor", "graphics", "ONNX Runtime", "espeak-ng", "microphone", "loudspeaker", "port", "access"] {
         assert!(names.contains(&name), "{name} is missing in {names:?}");
     }
     for check in checks.as_array().expect("a list").iter().filter(|check| check["status"] != "ok") {

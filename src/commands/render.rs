@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use visage_core::TICK_HZ;
+use visage_schedule::check_length;
 use visage_stage::Adapter;
 
 use super::{models, sound};
@@ -16,9 +17,12 @@ use crate::{
 pub fn run(asked: &Render) -> anyhow::Result<()> {
     models::fetch_missing();
     let speech = match (&asked.text, &asked.audio) {
-        (_, Some(file)) => Speech::Sound(Arc::from(sound::read(file)?)),
+        (_, Some(file)) => Speech::Sound(Arc::from(sound::read(file)?.samples)),
         (Some(text), None) if text.trim().is_empty() => anyhow::bail!("there is nothing to say in this text"),
-        (Some(text), None) => Speech::Text(text.clone(), asked.language),
+        (Some(text), None) => {
+            check_length(text).map_err(anyhow::Error::msg)?;
+            Speech::Text(text.clone(), asked.language)
+        }
         (None, None) => anyhow::bail!("say what to render: --text or --audio"),
     };
     // The files are opened before anything is computed: a wrong path is told at once.

@@ -1,95 +1,58 @@
-//! Sound files: reading any of the usual ones, writing WAV.
+//! Sound files on disk: reading any of the usual ones, writing WAV.
 
-use std::{fs::File, path::Path};
+use std::{fs::File, io::Write, path::Path};
 
-use anyhow::{Context, bail};
-use symphonia::core::{
-    codecs::audio::AudioDecoderOptions,
-    errors::Error as SymphoniaError,
-    formats::{FormatOptions, TrackType, probe::Hint},
-    io::MediaSourceStream,
-    meta::MetadataOptions,
-};
-use visage_core::{SAMPLE_RATE, resample, to_i16};
+use anyhow::{Context, anyhow};
+use visage_core::{SAMPLE_RATE, SoundError, decode_sound, encode_wav, resample};
 
 /// The longest sound that is read, seconds: ten minutes.
-const LONGEST: usize = 10 * 60;
-/// Samples a second that a file may have. A header that says anything else is damaged.
-const RATES: std::ops::RangeInclusive<u32> = 1_000..=384_000;
+const LONGEST: u32 = 10 * 60;
 
-/// A whole file as mono samples at 48 kHz.
-pub fn read(path: &Path) -> anyhow::Result<Vec<f32>> {
+/// What a file holds.
+#[derive(Debug)]
+pub struct Recording {
+    /// Mono samples at 48 kHz.
+    pub samples: Vec<f32>,
+    /// Whether the file held all that it promised. A person is told if not.
+    pub whole: bool,
+}
+
+/// A whole file as mono samples at 48 kHz. If it is cut off or has damaged pieces, what is there is read, and standard error
+/// says so.
+pub fn read(path: &Path) -> anyhow::Result<Recording> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let stream = MediaSourceStream::new(Box::new(file), Default::default());
-    let mut hint = Hint::new();
-    if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
-        hint.with_extension(extension);
+    let sound = decode_sound(file, LONGEST).map_err(|error| in_words(path, &error))?;
+    if !sound.whole {
+        let (path, seconds) = (path.display(), sound.seconds());
+        eprintln!("{path} is cut off or damaged; the {seconds:.1} s that could be read are used.");
     }
-    let unknown = || format!("{} is not a sound file that Visage reads (WAV, FLAC, MP3, Ogg Vorbis)", path.display());
-    let mut format = symphonia::default::get_probe()
-        .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
-        .with_context(unknown)?;
-    let track = format.default_track(TrackType::Audio).with_context(unknown)?;
-    let track_id = track.id;
-    let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio()).with_context(unknown)?;
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-        .with_context(unknown)?;
-    let (mut mono, mut rate, mut piece) = (Vec::new(), SAMPLE_RATE, Vec::<f32>::new());
-    loop {
-        let packet = match format.next_packet() {
-            Ok(Some(packet)) => packet,
-            Ok(None) => break,
-            // A file that ends in the middle of a packet is read up to there.
-            Err(SymphoniaError::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,
-            Err(error) => return Err(error).with_context(|| format!("{} is damaged", path.display())),
-        };
-        if packet.track_id != track_id {
-            continue;
+    Ok(Recording { samples: resample(&sound.samples, sound.rate, SAMPLE_RATE), whole: sound.whole })
+}
+
+fn in_words(path: &Path, error: &SoundError) -> anyhow::Error {
+    let path = path.display();
+    match error {
+        SoundError::Unknown => anyhow!("{path} is not a sound file that Visage reads (WAV, FLAC, MP3, Ogg Vorbis)"),
+        SoundError::Damaged(reason) => {
+            // The decoder's words are for whoever looks into the file with a tool.
+            tracing::debug!("{path}: {reason}");
+            anyhow!("{path} is damaged and cannot be read; make it anew or convert it with another program")
         }
-        let sound = match decoder.decode(&packet) {
-            Ok(sound) => sound,
-            Err(SymphoniaError::DecodeError(reason)) => {
-                tracing::warn!("{}: a damaged piece is left out ({reason})", path.display());
-                continue;
-            }
-            Err(error) => return Err(error).with_context(|| format!("{} is damaged", path.display())),
-        };
-        rate = sound.spec().rate();
-        if !RATES.contains(&rate) {
-            bail!("{} is damaged: it says that it has {rate} samples a second", path.display());
+        SoundError::TooLong { longest } => {
+            anyhow!("{path} is longer than {} minutes; cut it into pieces", longest / 60)
         }
-        let channels = sound.spec().channels().count().max(1);
-        sound.copy_to_vec_interleaved(&mut piece);
-        mono.extend(piece.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32));
-        if mono.len() > LONGEST * rate as usize {
-            bail!("{} is longer than ten minutes; cut it into pieces", path.display());
-        }
+        SoundError::Empty => anyhow!("{path} holds no sound"),
     }
-    if mono.is_empty() {
-        bail!("{} holds no sound", path.display());
-    }
-    Ok(resample(&mono, rate, SAMPLE_RATE))
 }
 
 /// Writes mono samples at 48 kHz as a 16-bit WAV file: to a temporary name in the same folder, then renamed.
 pub fn write(path: &Path, samples: &[f32]) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = || format!("cannot write {}", path.display());
-    let file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    let format = hound::WavSpec {
-        channels: 1,
-        sample_rate: SAMPLE_RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::new(std::io::BufWriter::new(file.reopen().with_context(failed)?), format)
-        .with_context(failed)?;
-    for sample in samples {
-        writer.write_sample(to_i16(*sample)).with_context(failed)?;
-    }
-    writer.finalize().with_context(failed)?;
-    file.persist(path).with_context(failed)?;
+    anyhow::ensure!(folder.is_dir(), "{}: there is no folder {}", failed(), folder.display());
+    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
+    file.write_all(&encode_wav(samples, SAMPLE_RATE)).and_then(|()| file.as_file().sync_all()).with_context(failed)?;
+    file.persist(path).map_err(|error| error.error).with_context(failed)?;
     Ok(())
 }
 
@@ -101,40 +64,39 @@ mod tests {
     fn what_is_written_is_read_again() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("ramp.wav");
-        let samples: Vec<f32> = (0..4_800).map(|n| n as f32 / 4_800.0).collect();
+        let samples: Vec<f32> = (0..48_000).map(|n| n as f32 / 48_000.0).collect();
         write(&path, &samples).expect("it can be written");
         let again = read(&path).expect("it can be read");
-        assert_eq!(again.len(), samples.len());
-        assert!(samples.iter().zip(&again).all(|(a, b)| (a - b).abs() < 1e-4));
+        assert!(again.whole);
+        assert_eq!(again.samples.len(), samples.len());
+        assert!(samples.iter().zip(&again.samples).all(|(a, b)| (a - b).abs() < 1e-4));
+        // Cut off in the middle: what is there is read, and it is known that it is not all.
+        let bytes = std::fs::read(&path).expect("it can be read");
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("it can be written");
+        let half = read(&path).expect("half is there");
+        assert!(!half.whole && (23_000..25_000).contains(&half.samples.len()), "{}", half.samples.len());
     }
 
     #[test]
     fn bad_files_are_refused_in_words() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("noise.wav");
-        for (content, part) in [(&b"RIFF"[..], "not a sound file"), (&[7; 9_000][..], "not a sound file")] {
+        write(&path, &[0.25; 960]).expect("it can be written");
+        let mut no_rate = std::fs::read(&path).expect("it can be read");
+        no_rate[24..28].copy_from_slice(&1_u32.to_le_bytes());
+        for (content, part) in [
+            (b"RIFF".to_vec(), "is not a sound file"),
+            (vec![7; 9_000], "is not a sound file"),
+            (no_rate, "noise.wav is "),
+        ] {
             std::fs::write(&path, content).expect("it can be written");
             let error = format!("{:#}", read(&path).expect_err("it is no sound"));
-            assert!(error.contains(part), "{error}");
+            assert!(error.contains(part) && error.matches("noise.wav").count() == 1, "{error}");
         }
-        assert!(read(&folder.path().join("none.wav")).is_err());
-        write(&path, &[0.25; 960]).expect("it can be written");
-        let mut wav = std::fs::read(&path).expect("it can be read");
-        for rate in [0_u32, 1, u32::MAX] {
-            wav[24..28].copy_from_slice(&rate.to_le_bytes());
-            std::fs::write(&path, &wav).expect("it can be written");
-            read(&path).expect_err("no sound has this rate");
-        }
-    }
-
-    #[test]
-    fn a_truncated_file_is_read_up_to_its_end() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("cut.wav");
-        write(&path, &[0.25; 9_600]).expect("it can be written");
-        let bytes = std::fs::read(&path).expect("it can be read");
-        std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("it can be written");
-        let samples = read(&path).expect("half is there");
-        assert!((4_000..5_000).contains(&samples.len()), "{}", samples.len());
+        let nowhere =
+            write(&folder.path().join("none/a.wav"), &[0.0]).expect_err("there is no such folder").to_string();
+        assert!(nowhere.contains("there is no folder"), "{nowhere}");
+        let none = format!("{:#}", read(&folder.path().join("none.wav")).expect_err("it is not there"));
+        assert_eq!(none.matches("os error").count(), 1, "{none}");
     }
 }
