@@ -1,7 +1,7 @@
 // The page: joins the connection, the microphone, the transcript and the readings to what is on screen.
 
 import { enterToken, isAuthorised, onTokenWanted } from "./modules/api.js";
-import { askForToken, tokenFromAddress } from "./modules/dialogs.js";
+import { askForToken, tokenEntered, tokenFromAddress } from "./modules/dialogs.js";
 import { Editor } from "./modules/editor.js";
 import { Gallery } from "./modules/gallery.js";
 import { Microphone, pressOrHold } from "./modules/microphone.js";
@@ -160,6 +160,10 @@ microphone.addEventListener("change", ({ detail: { state: now } }) => {
 microphone.addEventListener("level", ({ detail: level }) => {
   element("microphone").style.setProperty("--level", level.toFixed(3));
 });
+microphone.addEventListener("gone", async () => {
+  session.send({ type: "listen", on: false });
+  await session.speakWith(null);
+});
 microphone.addEventListener("problem", ({ detail: words }) => notices.show(words));
 
 // Words, moods, characters ----------------------------------------------------------------------------------------
@@ -231,10 +235,15 @@ element("open-gallery").addEventListener("click", backToGallery);
 element("close-gallery").addEventListener("click", () => view("talk", element("open-gallery")));
 gallery.addEventListener("choose", ({ detail: id }) => order({ type: "activate", id }));
 gallery.addEventListener("edit", ({ detail: id }) => edit(id));
-for (const source of [gallery, editor]) {
-  source.addEventListener("problem", ({ detail: words }) => notices.show(words));
-  source.addEventListener("made", ({ detail: id }) => edit(id));
-}
+for (const source of [gallery, editor]) source.addEventListener("problem", ({ detail: words }) => notices.show(words));
+gallery.addEventListener("made", ({ detail: id }) => {
+  // Whoever does something else by now is not taken away from it.
+  if (document.body.dataset.view === "gallery") edit(id);
+  else notices.show("The new character is in the gallery.");
+});
+editor.addEventListener("made", ({ detail: id }) => edit(id));
+// A file that misses its place does not replace the page.
+for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 editor.addEventListener("try", ({ detail: face }) => session.send({ type: "try_face", ...face }));
 editor.addEventListener("untry", () => session.send({ type: "emotion", emotion: state.emotion }));
 editor.addEventListener("done", backToGallery);
@@ -301,11 +310,11 @@ session.addEventListener("refused", async () => {
 /** Lets itself in with the token of the address, or asks for it, before anything else is asked of the server. */
 async function enter() {
   const token = tokenFromAddress();
-  if (token !== null) await enterToken(token).catch(({ message }) => notices.show(message));
+  if (token !== null) await enterToken(token).then(tokenEntered, ({ message }) => notices.show(message));
   if (!(await isAuthorised())) await askForToken();
 }
 addEventListener("hashchange", enter);
 
-refresh();
 await enter();
+refresh();
 session.connect();

@@ -20,38 +20,45 @@ export function confirm(title, text, yes) {
 /** The token from the address, which then leaves the address, so that it is not shared with it. */
 export function tokenFromAddress() {
   if (!location.hash.startsWith("#token=")) return null;
-  const token = decodeURIComponent(location.hash.slice("#token=".length));
+  const token = location.hash.slice("#token=".length);
   history.replaceState(null, "", location.pathname + location.search);
   return token;
 }
 
 let asking = null;
+let answered = null;
 
 /** Asks for the token until it is the right one. Whoever asks meanwhile waits for the same answer. */
 export function askForToken() {
   asking ??= new Promise((done) => {
     const dialog = element("ask-token");
     const form = dialog.querySelector("form");
-    const keep = (event) => event.preventDefault();
     const enter = async (event) => {
       event.preventDefault();
       element("token-wrong").textContent = "";
       const wrong = await enterToken(element("token").value.trim()).then(() => null, (error) => error);
-      if (wrong) {
-        element("token-wrong").textContent = wrong.message;
-        return element("token").select();
-      }
+      if (!wrong) return answered?.();
+      element("token-wrong").textContent = wrong.message;
+      element("token").select();
+    };
+    // There is nothing to see without it.
+    const again = () => dialog.showModal();
+    answered = () => {
       element("token").value = "";
       form.removeEventListener("submit", enter);
-      dialog.removeEventListener("cancel", keep);
+      dialog.removeEventListener("close", again);
       dialog.close();
-      asking = null;
+      asking = answered = null;
       done();
     };
     form.addEventListener("submit", enter);
-    // There is nothing to see without it.
-    dialog.addEventListener("cancel", keep);
+    dialog.addEventListener("close", again);
     dialog.showModal();
   });
   return asking;
+}
+
+/** The token has come another way. */
+export function tokenEntered() {
+  answered?.();
 }

@@ -36,6 +36,17 @@ export function difference(before, after) {
   return Object.keys(patch).length ? patch : undefined;
 }
 
+/** What a merge patch makes of a value. */
+function merged(value, patch) {
+  if (!isObject(patch)) return patch;
+  const result = isObject(value) ? { ...value } : {};
+  for (const [key, inner] of Object.entries(patch)) {
+    if (inner === null) delete result[key];
+    else result[key] = merged(result[key], inner);
+  }
+  return result;
+}
+
 export class Editor extends EventTarget {
   #id = null;
   #etag = null;
@@ -67,6 +78,7 @@ export class Editor extends EventTarget {
       this.#changed();
       this.#try();
     });
+    addEventListener("beforeunload", (event) => this.#isChanged && event.preventDefault());
     element("edit-emotions").replaceChildren(...EMOTIONS.map((emotion) => {
       const button = make("button", { type: "button", textContent: emotion[0].toUpperCase() + emotion.slice(1) });
       button.dataset.preset = emotion;
@@ -102,11 +114,17 @@ export class Editor extends EventTarget {
     this.#isDefault = all.data.items.some((item) => item.id === summary.id && item.default);
     this.#summary = summary;
     this.#id = summary.id;
+    this.#saved = this.#draft = null;
+    this.#rebase(data, etag);
+  }
+
+  /** Puts what was changed here on top of the version that the server has. */
+  #rebase(data, etag) {
+    const mine = this.#draft ? difference(this.#saved, this.#draft) : undefined;
     this.#etag = etag;
-    this.#saved = data;
-    this.#draft = copy(data);
+    this.#saved = { ...copy(data), emotions: copy(data.emotions ?? {}) };
+    this.#draft = merged(copy(this.#saved), mine ?? {});
     this.#draft.emotions ??= {};
-    this.#saved = copy(this.#draft);
     this.#show();
   }
 
@@ -197,10 +215,10 @@ export class Editor extends EventTarget {
       "fieldset",
       {},
       make("legend", { textContent: LANGUAGES[code] ?? code }),
-      field("Voice", text("input", voice.model ?? FALLBACK_VOICE, (value) => (voice.model = value), { required: true, maxLength: 80 })),
+      field("Voice", text("input", voice.model ?? FALLBACK_VOICE, (value) => (voice.model = value), { required: true, maxLength: 100 })),
       make("div", { className: "sliders" }, range("Speed", "speed", 0.5, 2), range("Pitch", "pitch", 0.5, 2), range("Volume", "volume", 0, 2)),
       field("Greeting", text("textarea", speech.greeting, (value) => (words().greeting = value), { rows: 2, maxLength: 2000 })),
-      field("Who it is, for a language model", text("textarea", speech.system_prompt, (value) => (words().system_prompt = value), { rows: 2, maxLength: 8000 })),
+      field("Who it is, for a language model", text("textarea", speech.system_prompt, (value) => (words().system_prompt = value), { rows: 2, maxLength: 20_000 })),
     );
   }
 
@@ -249,9 +267,9 @@ export class Editor extends EventTarget {
       });
     } catch (error) {
       if (error.status !== 412) throw error;
-      const load = await confirm("Somebody else changed this character", "Your changes do not fit its new version. Load the new version and lose yours, or go on here?", "Load theirs");
-      if (load) await this.open(this.#summary);
-      return;
+      const { data, etag } = await call("GET", `/api/characters/${encodeURIComponent(this.#id)}`);
+      this.#rebase(data, etag);
+      throw new Error("Somebody else changed this character. Your changes were put on top of theirs: look, and save again.");
     }
     this.#close(this.#id);
   }
@@ -264,12 +282,7 @@ export class Editor extends EventTarget {
         type: file.type || "application/octet-stream",
         match: this.#etag,
       });
-      const mine = difference(this.#saved, this.#draft);
-      this.#etag = etag;
-      this.#saved = { ...copy(data), emotions: copy(data.emotions ?? {}) };
-      this.#draft.portrait = data.portrait;
-      this.#draft.updated = data.updated;
-      if (mine === undefined) this.#draft = copy(this.#saved);
+      this.#rebase(data, etag);
     } finally {
       this.#changed();
     }
@@ -283,6 +296,7 @@ export class Editor extends EventTarget {
   }
 
   async #duplicate() {
+    if (!(await this.#mayDrop())) return;
     const archive = await fetch(`/api/characters/${encodeURIComponent(this.#id)}/archive`);
     if (!archive.ok) throw new Error(`The server answered ${archive.status}.`);
     const body = await archive.blob();
@@ -298,12 +312,17 @@ export class Editor extends EventTarget {
     }
   }
 
+  get #isChanged() {
+    return this.#draft !== null && difference(this.#saved, this.#draft) !== undefined;
+  }
+
+  /** Whether what was not saved may be lost; asks if there is any. */
+  async #mayDrop() {
+    return !this.#isChanged || confirm("Leave without saving?", "What you changed is not saved.", "Leave");
+  }
+
   async #leave() {
-    if (difference(this.#saved, this.#draft) !== undefined) {
-      const drop = await confirm("Leave without saving?", "What you changed is not saved.", "Leave");
-      if (!drop) return;
-    }
-    this.#close(this.#id);
+    if (!element("editor").inert && (await this.#mayDrop())) this.#close(this.#id);
   }
 
   #close(id) {
@@ -313,13 +332,16 @@ export class Editor extends EventTarget {
   }
 
   async #run(work) {
-    element("editor").inert = true;
+    if (element("editor").inert) return;
+    const focus = document.activeElement;
+    element("editor").inert = element("close-editor").disabled = true;
     try {
       await work();
     } catch (error) {
       this.#tell("problem", error.message);
     } finally {
-      element("editor").inert = false;
+      element("editor").inert = element("close-editor").disabled = false;
+      if (!element("view-editor").hidden) focus?.focus();
     }
   }
 

@@ -13,14 +13,19 @@ export function make(tag, properties = {}, ...children) {
   return made;
 }
 
-/** Draws a character into an <img>, anew if the server has a newer picture of it. */
+/** Draws a character into an <img>, anew if the server has a newer picture of it; false if it cannot be had now. */
 export async function showThumbnail(picture, id, size = 192) {
-  const answer = await fetch(`/api/characters/${encodeURIComponent(id)}/preview.png?size=${size}`, { cache: "no-cache" }).catch(() => null);
-  picture.classList.toggle("missing", !answer?.ok);
-  if (!answer?.ok) return;
-  const address = URL.createObjectURL(await answer.blob());
+  picture.dataset.of = id;
+  const path = `/api/characters/${encodeURIComponent(id)}/preview.png?size=${size}`;
+  const drawn = await fetch(path, { cache: "no-cache" }).then((answer) => answer.ok && answer.blob(), () => null).catch(() => null);
+  // Meanwhile it may have been given to another character.
+  if (picture.dataset.of !== id) return true;
+  picture.classList.toggle("missing", !drawn);
+  if (!drawn) return false;
+  const address = URL.createObjectURL(drawn);
   picture.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
   picture.src = address;
+  return true;
 }
 
 /** What a new character speaks with until its author chooses: the voices that are always there. */
@@ -71,9 +76,8 @@ export class Gallery extends EventTarget {
       const focus = document.activeElement?.closest?.("#cards li")?.dataset.id;
       this.#pictures = [];
       element("cards").replaceChildren(...characters.map((character) => this.#card(character)));
-      this.#draw();
+      if (!element("view-gallery").hidden) this.opened();
       if (focus) element("cards").querySelector(`[data-id="${CSS.escape(focus)}"] button`)?.focus();
-      this.#listBroken();
     }
     for (const card of element("cards").children) {
       card.querySelector(".card-choose").setAttribute("aria-pressed", String(card.dataset.id === active));
@@ -96,15 +100,22 @@ export class Gallery extends EventTarget {
 
   /** Thumbnails, one after the other, and only while somebody looks: each is drawn for us. */
   async #draw() {
-    if (this.#drawing || element("view-gallery").hidden) return;
+    if (this.#drawing) return;
     this.#drawing = true;
-    while (this.#pictures.length) await showThumbnail(...this.#pictures.shift());
+    const failed = [];
+    while (this.#pictures.length) {
+      const [picture, id] = this.#pictures.shift();
+      if (picture.isConnected && !(await showThumbnail(picture, id))) failed.push([picture, id]);
+    }
+    // These are tried again when the gallery is next opened.
+    this.#pictures.push(...failed);
     this.#drawing = false;
   }
 
   /** The gallery has come into sight. */
   opened() {
     this.#draw();
+    this.#listBroken();
   }
 
   /** Characters whose files cannot be read are named with the reason, so that their author can mend them. */
@@ -124,7 +135,7 @@ export class Gallery extends EventTarget {
   /** One upload at a time, with a line about what happens. */
   async #run(work) {
     const drop = element("drop");
-    if (drop.ariaBusy === "true") return;
+    if (drop.ariaBusy === "true") return this.#tell("problem", "One file at a time: the other one is still being taken in.");
     drop.ariaBusy = "true";
     try {
       this.#tell("made", await work());

@@ -1,7 +1,7 @@
 // The person's microphone: asking for it, its loudness, and letting go of it. The device is held only while it is on,
 // so that the browser's recording sign is honest.
 //
-// Events: "change" (detail {state: "off" | "asking" | "on"}), "level" (detail 0..1), "problem" (detail: words).
+// Events: "change" (detail {state: "off" | "asking" | "on"}), "level" (detail 0..1), "problem" (detail: words), "gone" (the device went away and is released).
 
 /** A muted microphone goes on sending silence for this long, so that the listener hears the end of the turn. */
 const TAIL = 1500;
@@ -56,7 +56,7 @@ export class Microphone extends EventTarget {
     track.onended = () => {
       if (this.#stream !== stream) return;
       this.#tell("problem", "The microphone went away.");
-      this.stop();
+      this.stop().then((released) => released && this.#tell("gone"));
     };
     this.#enter("on");
     this.#measure(stream);

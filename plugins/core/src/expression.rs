@@ -6,7 +6,7 @@
 //! looking at the default characters. Visemes were chosen after the pictures of Oculus' viseme reference and Apple's
 //! pictures of each blendshape.
 
-use crate::{Blendshape, Blendshape::*, Emotion, FacePose, HeadPose, Viseme};
+use crate::{BLENDSHAPES, Blendshape, Blendshape::*, Emotion, FacePose, HeadPose, Viseme};
 
 /// The face of an emotion at full strength.
 pub fn emotion_face(emotion: Emotion) -> FacePose {
@@ -195,6 +195,43 @@ pub fn viseme_mouth(viseme: Viseme) -> &'static [(Blendshape, f32)] {
         // A small round opening, lips far forward.
         Viseme::U => &[(JawOpen, 0.16), (MouthPucker, 0.8), (MouthFunnel, 0.3)],
     }
+}
+
+/// Who has the say over a shape while the character speaks.
+enum Owner {
+    /// Speech alone: the mood's share is taken away as speech sets in.
+    Speech,
+    /// Both: a smile or a frown stays visible in a speaking mouth.
+    Both,
+    /// The mood: eyes, brows, cheeks, nose.
+    Mood,
+}
+
+/// How much of a smile or frown speech takes away.
+const SPEECH_OVER_MOOD: f32 = 0.45;
+
+fn owner(shape: Blendshape) -> Owner {
+    match shape {
+        MouthSmileLeft | MouthSmileRight | MouthFrownLeft | MouthFrownRight | MouthDimpleLeft | MouthDimpleRight
+        | MouthLeft | MouthRight => Owner::Both,
+        shape if (JawForward as u8..=MouthUpperUpRight as u8).contains(&(shape as u8)) => Owner::Speech,
+        TongueOut => Owner::Speech,
+        _ => Owner::Mood,
+    }
+}
+
+/// What is left of a mood's face while the mouth speaks: all of eyes and brows, some of a smile, nothing of an open jaw.
+/// `speech` in 0..=1 says how much the mouth belongs to speech.
+pub fn under_speech(mood: &FacePose, speech: f32) -> FacePose {
+    let mut pose = mood.clone();
+    for shape in BLENDSHAPES {
+        pose[shape] *= match owner(shape) {
+            Owner::Speech => 1.0 - speech,
+            Owner::Both => 1.0 - SPEECH_OVER_MOOD * speech,
+            Owner::Mood => 1.0,
+        };
+    }
+    pose
 }
 
 #[cfg(test)]

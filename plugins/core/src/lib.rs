@@ -32,7 +32,7 @@ mod worker;
 pub use audio::{AudioBlock, to_i16};
 pub use clock::{RTP_VIDEO_HZ, RTP_VIDEO_UNITS_PER_TICK, SAMPLE_RATE, SAMPLES_PER_TICK, TICK_HZ, TICK_SECONDS, Tick};
 pub use emotion::{Emotion, EmotionWeights, UnknownEmotion};
-pub use expression::{emotion_face, viseme_mouth};
+pub use expression::{emotion_face, under_speech, viseme_mouth};
 pub use face::{BLENDSHAPES, Blendshape, FacePose, HeadPose};
 pub use frame::Frame;
 pub use language::{Language, UnknownLanguage};

@@ -1,42 +1,10 @@
 //! Mood, mouth and idle motion become one face.
 
-use visage_core::{BLENDSHAPES, Blendshape, FacePose};
-
-/// Who has the say over a shape while the character speaks.
-enum Owner {
-    /// Speech alone: the mood's share is taken away as speech sets in.
-    Speech,
-    /// Both: a smile or a frown stays visible in a speaking mouth.
-    Both,
-    /// The mood: eyes, brows, cheeks, nose.
-    Mood,
-}
-
-/// How much of a smile or frown speech takes away.
-const SPEECH_OVER_MOOD: f32 = 0.45;
-
-fn owner(shape: Blendshape) -> Owner {
-    use Blendshape::*;
-    match shape {
-        MouthSmileLeft | MouthSmileRight | MouthFrownLeft | MouthFrownRight | MouthDimpleLeft | MouthDimpleRight
-        | MouthLeft | MouthRight => Owner::Both,
-        shape if (JawForward as u8..=MouthUpperUpRight as u8).contains(&(shape as u8)) => Owner::Speech,
-        TongueOut => Owner::Speech,
-        _ => Owner::Mood,
-    }
-}
+use visage_core::{Blendshape, FacePose, under_speech};
 
 /// One face from the layers. `speech` in 0..=1 says how much the mouth belongs to speech.
 pub fn compose(mood: &FacePose, mouth: &FacePose, idle: &FacePose, speech: f32) -> FacePose {
-    let mut pose = FacePose { head: mood.head, ..FacePose::default() };
-    for shape in BLENDSHAPES {
-        let share = match owner(shape) {
-            Owner::Speech => 1.0 - speech,
-            Owner::Both => 1.0 - SPEECH_OVER_MOOD * speech,
-            Owner::Mood => 1.0,
-        };
-        pose[shape] = mood[shape] * share;
-    }
+    let mut pose = under_speech(mood, speech);
     pose.add_scaled(mouth, 1.0);
     for (lid, wide, squint) in [
         (Blendshape::EyeBlinkLeft, Blendshape::EyeWideLeft, Blendshape::EyeSquintLeft),

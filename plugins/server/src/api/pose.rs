@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use visage_core::{Blendshape, Emotion, FacePose, HeadPose, Viseme, emotion_face, viseme_mouth};
+use visage_core::{Blendshape, Emotion, FacePose, HeadPose, Viseme, emotion_face, under_speech, viseme_mouth};
 use visage_library::EmotionFace;
 
 use crate::problem::{Code, Problem};
 
 /// Farthest that a still may turn or move the head: radians, or distances between the eyes.
 const HEAD_LIMIT: f32 = 1.0;
-/// How much of a smile or frown stays in a speaking mouth.
-const MOOD_IN_SPEECH: f32 = 0.55;
 
 /// What a still is to show.
 #[derive(Clone, Debug, Default)]
@@ -38,9 +36,7 @@ impl Expression {
         }
         let mouth = viseme_mouth(self.viseme);
         if !mouth.is_empty() {
-            for (index, weight) in pose.shapes.iter_mut().enumerate() {
-                *weight *= mood_share(index);
-            }
+            pose = under_speech(&pose, 1.0);
             pose.add_scaled(&FacePose::of(mouth), 1.0);
         }
         for (&shape, &weight) in &self.shapes {
@@ -59,30 +55,6 @@ impl Expression {
             pose.head = head;
         }
         Ok(pose.clamped())
-    }
-}
-
-/// How much of an emotion's weight stays while the mouth speaks: all of eyes and brows, some of a smile, nothing of an
-/// open jaw.
-fn mood_share(index: usize) -> f32 {
-    use Blendshape::*;
-    const MOUTH: std::ops::RangeInclusive<usize> = JawForward as usize..=MouthUpperUpRight as usize;
-    const SHARED: [Blendshape; 8] = [
-        MouthSmileLeft,
-        MouthSmileRight,
-        MouthFrownLeft,
-        MouthFrownRight,
-        MouthDimpleLeft,
-        MouthDimpleRight,
-        MouthLeft,
-        MouthRight,
-    ];
-    if SHARED.iter().any(|shape| *shape as usize == index) {
-        MOOD_IN_SPEECH
-    } else if MOUTH.contains(&index) || index == TongueOut as usize {
-        0.0
-    } else {
-        1.0
     }
 }
 
