@@ -60,11 +60,12 @@ pub fn given_token(network: &Network) -> Result<Option<Token>, AccessError> {
     if let Some(file) = &network.token_file {
         return token_in_file(file).map(Some);
     }
+    // Who sets the variable wants a token: one that is empty or no text is told, not left out.
+    let wrong = |why: String| AccessError::TokenFile { file: PathBuf::from(TOKEN_VARIABLE), why };
     match env::var(TOKEN_VARIABLE) {
-        Ok(text) if !text.is_empty() => Token::parse(&text)
-            .map(Some)
-            .map_err(|why| AccessError::TokenFile { file: PathBuf::from(TOKEN_VARIABLE), why: why.to_string() }),
-        _ => Ok(None),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(wrong("it is no text".into())),
+        Ok(text) => Token::parse(&text).map(Some).map_err(|why| wrong(why.to_string())),
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Hosts {
     any: bool,
     /// Pages of other sites that a person allowed.
     origins: Vec<Origin>,
+    /// Whether our own page is served over TLS, so that one that came over plain HTTP is somebody else's.
+    is_tls: bool,
 }
 
 /// Who asks, as far as a browser says.
@@ -45,23 +47,28 @@ pub(crate) enum Asker {
 }
 
 impl Hosts {
-    pub(crate) fn new(address: SocketAddr, access: &Access) -> Self {
+    pub(crate) fn new(address: SocketAddr, access: &Access, is_tls: bool) -> Self {
         let allowed: Vec<_> = access.hosts.iter().map(|name| name.to_ascii_lowercase()).collect();
         let is_local = address.ip().to_canonical().is_loopback();
-        Self { any: !is_local && allowed.is_empty(), allowed, origins: access.origins.clone() }
+        Self { any: !is_local && allowed.is_empty(), allowed, origins: access.origins.clone(), is_tls }
     }
 
     /// Refuses requests for another host and from pages of another site that nobody allowed.
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<Asker, Problem> {
         let host = self.host(uri, headers)?;
-        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(Asker::Own) };
-        if origin.to_str().is_ok_and(|origin| is_same(origin, &host)) {
+        let foreign = || Err(Problem::new(Code::ForeignOrigin, "Pages of other sites may not use this server."));
+        let Some(origin) = headers.get(header::ORIGIN) else {
+            // A browser names no origin where a page shows a picture or frames a page of ours.
+            return if is_part_of_another_page(headers) { foreign() } else { Ok(Asker::Own) };
+        };
+        let is_downgraded = |origin: &str| self.is_tls && !origin.starts_with("https://");
+        if origin.to_str().is_ok_and(|origin| is_same(origin, &host) && !is_downgraded(origin)) {
             return Ok(Asker::Own);
         }
         if self.origins.iter().any(|allowed| allowed.is(origin)) {
             return Ok(Asker::Foreign(origin.clone()));
         }
-        Err(Problem::new(Code::ForeignOrigin, "Pages of other sites may not use this server."))
+        foreign()
     }
 
     /// The host that a request is for, if it is one of ours.
@@ -86,6 +93,14 @@ impl Hosts {
         // An address cannot be rebound: who asks for it by number means this machine.
         self.any || is_address || name == "localhost" || name.ends_with(".localhost") || self.allowed.contains(&name)
     }
+}
+
+/// Whether a browser says that another site's page wants this inside itself (Fetch Metadata, W3C). Programs and old browsers
+/// say nothing; a link that a person follows is no part of the page that it is on.
+fn is_part_of_another_page(headers: &HeaderMap) -> bool {
+    let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_followed = says("sec-fetch-mode") == "navigate" && says("sec-fetch-dest") == "document";
+    matches!(says("sec-fetch-site"), "cross-site" | "same-site") && !is_followed
 }
 
 /// Whether a page at `origin` was served by `host`. The scheme may differ (something in front of us may speak TLS).
@@ -181,12 +196,13 @@ fn to_https(request: &Request) -> Result<Response, Problem> {
 pub(crate) fn harden(headers: &mut HeaderMap) {
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; \
         connect-src 'self'; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    const FIXED: [(header::HeaderName, &str); 5] = [
+    const FIXED: [(header::HeaderName, &str); 6] = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()"),
         (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     for (name, value) in FIXED {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -228,7 +244,7 @@ mod tests {
         for (listening, allowed, host, origin, refusal) in cases {
             let names: Vec<String> = (!allowed.is_empty()).then(|| allowed.to_owned()).into_iter().collect();
             let access = Access { hosts: names, origins: vec![friend.clone()], ..Access::default() };
-            let hosts = Hosts::new(listening.parse().expect("an address"), &access);
+            let hosts = Hosts::new(listening.parse().expect("an address"), &access, false);
             let mut headers = HeaderMap::new();
             for (name, value) in [(header::HOST, host), (header::ORIGIN, origin)] {
                 if !value.is_empty() {
@@ -240,10 +256,52 @@ mod tests {
         }
     }
 
+    /// Over TLS a page that came without it is somebody else's, on whichever port.
+    #[test]
+    fn a_page_without_tls_is_not_ours_with_it() {
+        let access = Access { hosts: vec!["avatar.example".into()], ..Access::default() };
+        let hosts = Hosts::new(([0, 0, 0, 0], 443).into(), &access, true);
+        for (host, origin, is_ours) in [
+            ("avatar.example", "https://avatar.example", true),
+            ("avatar.example", "http://avatar.example", false),
+            ("avatar.example:8443", "https://avatar.example:8443", true),
+            ("avatar.example:8443", "http://avatar.example:8443", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static(host));
+            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            assert_eq!(hosts.check(&Uri::from_static("/"), &headers).is_ok(), is_ours, "{host} {origin}");
+        }
+    }
+
+    /// Pictures of ours inside another site's page are refused; what a person opens, a program or our page asks for is not.
+    #[test]
+    fn other_pages_get_no_part_of_us() {
+        let hosts = Hosts::new(([127, 0, 0, 1], 8080).into(), &Access::default(), false);
+        for (site, mode, dest, may) in [
+            ("", "", "", true),
+            ("same-origin", "no-cors", "image", true),
+            ("none", "navigate", "document", true),
+            ("cross-site", "navigate", "document", true),
+            ("cross-site", "navigate", "iframe", false),
+            ("cross-site", "no-cors", "image", false),
+            ("same-site", "no-cors", "image", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:8080"));
+            for (name, value) in [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)] {
+                if !value.is_empty() {
+                    headers.insert(name, HeaderValue::from_static(value));
+                }
+            }
+            assert_eq!(hosts.check(&Uri::from_static("/"), &headers).is_ok(), may, "{site} {mode} {dest}");
+        }
+    }
+
     #[test]
     fn an_allowed_page_is_known_as_what_it_is() {
         let origins = vec!["https://friend.example".parse().expect("an origin")];
-        let hosts = Hosts::new(([127, 0, 0, 1], 8080).into(), &Access { origins, ..Access::default() });
+        let hosts = Hosts::new(([127, 0, 0, 1], 8080).into(), &Access { origins, ..Access::default() }, false);
         let asker = |origin: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:8080"));

@@ -108,7 +108,7 @@ impl Gate {
         meters: GateMeters,
     ) -> Self {
         Self {
-            hosts: Hosts::new(address, &access),
+            hosts: Hosts::new(address, &access, is_tls),
             proxies: access.proxies.iter().map(IpAddr::to_canonical).collect(),
             is_tls,
             sessions: access.token.as_ref().map(|token| token.sessions()),
@@ -212,16 +212,18 @@ impl Gate {
     }
 
     fn offer<'a>(&self, caller: Caller, headers: &'a HeaderMap) -> Offer<'a> {
-        if let Some(value) = headers.get(header::AUTHORIZATION) {
-            // Something that is not a token is a wrong one.
-            return Offer::Token(value.to_str().ok().and_then(bearer).unwrap_or_default());
+        let authorization = headers.get(header::AUTHORIZATION);
+        if let Some(token) = authorization.and_then(|value| value.to_str().ok()).and_then(bearer) {
+            return Offer::Token(token);
         }
         if let Some(token) = protocols(headers).find_map(|protocol| protocol.strip_prefix(TOKEN_PROTOCOL)) {
             return Offer::Token(token);
         }
         // Pages of other sites have no share in our page's session.
         let session = if caller.is_foreign { None } else { cookies(headers).find(|(name, _)| *name == self.cookie) };
-        session.map_or(Offer::Nothing, |(_, session)| Offer::Session(session))
+        // Another scheme (a proxy's own password) says nothing to us; with nothing else it is a wrong token.
+        let nothing = if authorization.is_some() { Offer::Token("") } else { Offer::Nothing };
+        session.map_or(nothing, |(_, session)| Offer::Session(session))
     }
 }
 

@@ -143,13 +143,10 @@ impl TlsSource {
                 if let Some(identity) = kept {
                     return Ok(identity);
                 }
-                let text = make(names, now)?;
+                let (certificate, key) = make(names, now)?;
+                let text = format!("{certificate}{key}");
                 keyring.write(OWN, &text, true)?;
-                keyring.write(
-                    TO_TRUST,
-                    text.split_inclusive("END CERTIFICATE-----\n").next().unwrap_or_default(),
-                    true,
-                )?;
+                keyring.write(TO_TRUST, &certificate, true)?;
                 identity(text.as_bytes(), text.as_bytes(), &path, &path)
             }
         }
@@ -219,7 +216,7 @@ fn covers(pem: &[u8], names: &[String]) -> bool {
 }
 
 /// A new certificate and its key (ECDSA on P-256) in one PEM text.
-fn make(names: &[String], now: SystemTime) -> Result<String, AccessError> {
+fn make(names: &[String], now: SystemTime) -> Result<(String, String), AccessError> {
     let since_1970 = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let date = |time| rcgen::date_time_ymd(1970, 1, 1) + since_1970(time);
     let make = || {
@@ -231,7 +228,7 @@ fn make(names: &[String], now: SystemTime) -> Result<String, AccessError> {
         about.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         about.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate()?;
-        Ok(about.self_signed(&key)?.pem() + &key.serialize_pem())
+        Ok((about.self_signed(&key)?.pem(), key.serialize_pem()))
     };
     make().map_err(|error: rcgen::Error| AccessError::Making(error.to_string()))
 }
@@ -311,12 +308,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let names = ["localhost".to_owned()];
         let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
-        let split = |text: &str| {
-            let at = text.find("-----BEGIN PRIVATE KEY").expect("a key");
-            (text[..at].to_owned(), text[at..].to_owned())
-        };
-        let (first, first_key) = split(&make(&names, SystemTime::now()).expect("made"));
-        let (second, second_key) = split(&make(&names, SystemTime::now()).expect("made"));
+        let (first, first_key) = make(&names, SystemTime::now()).expect("made");
+        let (second, second_key) = make(&names, SystemTime::now()).expect("made");
+        // The certificate is handed to others.
+        assert!(!first.contains("PRIVATE KEY") && first_key.contains("PRIVATE KEY"));
         let place = |chain: &str, secret: &str| {
             fs::write(&certificate, chain).expect("written");
             fs::write(&key, secret).expect("written");
@@ -352,7 +347,7 @@ mod tests {
         for name in ["localhost", "127.0.0.1", "::1", "192.0.2.7", "avatar.example"] {
             assert!(names.iter().any(|one| one == name), "{name} in {names:?}");
         }
-        let text = make(&names, SystemTime::now()).expect("made");
+        let (text, _) = make(&names, SystemTime::now()).expect("made");
         assert!(covers(text.as_bytes(), &names));
         assert!(!covers(text.as_bytes(), &["other.example".to_owned()]));
         assert_eq!(address_for_others(([127, 0, 0, 1], 80).into()), None);

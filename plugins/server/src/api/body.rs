@@ -106,7 +106,7 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     Ok(body.into())
 }
 
-fn too_large(limit: usize) -> Problem {
+pub(super) fn too_large(limit: usize) -> Problem {
     let size = match limit {
         0..1_048_576 => format!("{} KiB", limit / 1024),
         _ => format!("{} MiB", limit / 1_048_576),

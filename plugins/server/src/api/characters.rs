@@ -1,5 +1,7 @@
 //! `/api/characters`: the characters themselves.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderName, StatusCode, header},
@@ -8,7 +10,7 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use utoipa::{IntoParams, ToSchema};
 use visage_core::{Language, PortraitSource};
 use visage_library::{CharacterFile, Entry, MAX_PICTURE_BYTES};
@@ -215,33 +217,38 @@ pub(crate) async fn create(State(context): State<Context>, request: Request) -> 
             return Err(Problem::new(Code::WrongContentType, detail));
         }
     };
+    if character.len() > MAX_CHARACTER_BYTES {
+        return Err(body::too_large(MAX_CHARACTER_BYTES));
+    }
     let file = character_of(&character)?;
     check_face(&context, portrait.clone()).await?;
     let entry = context.library.create(None, file, portrait).await.map_err(store::problem)?;
     Ok(created(entry))
 }
 
+/// The parts of a [`NewCharacter`], not read any further: a body of this length can hold millions of values.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parts<'a> {
+    #[serde(borrow)]
+    character: &'a RawValue,
+    #[serde(borrow)]
+    portrait: Cow<'a, str>,
+}
+
 /// The two parts of a [`NewCharacter`].
 fn new_from_json(body: &[u8]) -> Result<(Bytes, Bytes), Problem> {
-    let wrong = |detail: &str| Problem::new(Code::InvalidCharacter, detail);
-    let Value::Object(mut parts) = parse(body)? else {
-        return Err(wrong("Send an object with the members character and portrait."));
-    };
-    let (character, portrait) = (parts.remove("character"), parts.remove("portrait"));
-    if let Some(name) = parts.keys().next() {
-        return Err(wrong(&format!(
-            "There is no member \"{}\" here; there are: character, portrait.",
-            body::shown(name)
-        )));
-    }
-    let character = character.ok_or_else(|| wrong("The member character is missing."))?;
-    let Some(Value::String(portrait)) = portrait else {
-        return Err(wrong("The member portrait is missing, or no text: it is a picture in base64."));
-    };
+    let wrong = |error: String| Problem::new(Code::InvalidCharacter, error);
+    let Parts { character, portrait } = serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => wrong(format!(
+            "Send an object with the members character and portrait (a picture in base64), and no others: {error}."
+        )),
+        _ => Problem::new(Code::MalformedBody, format!("The body is not valid JSON: {error}.")),
+    })?;
     let portrait = BASE64_STANDARD
         .decode(portrait.trim())
-        .map_err(|error| wrong(&format!("The portrait is not base64: {error}.")))?;
-    Ok((character.to_string().into(), portrait.into()))
+        .map_err(|error| wrong(format!("The portrait is not base64: {error}.")))?;
+    Ok((character.get().to_owned().into(), portrait.into()))
 }
 
 /// Any JSON.
