@@ -44,6 +44,8 @@ pub(crate) enum Action {
     Remember(String),
     /// Tell a person. The first is the id of the character that it is about.
     Tell(String, String),
+    /// What was last told about this character holds no more: the same again would be news.
+    Forget(String),
 }
 
 /// Somebody who is getting ready.
@@ -121,10 +123,16 @@ impl Casting {
                 if stage.cast.profile.id != id || version.number <= stage.seen {
                     return actions;
                 }
-                stage.seen = version.number;
                 match &version.outcome {
-                    Err(reason) => actions.push(Action::Tell(id.to_owned(), reason.clone())),
-                    Ok(cast) if cast.revision == stage.cast.revision => {}
+                    Err(reason) => {
+                        stage.seen = version.number;
+                        actions.push(Action::Tell(id.to_owned(), reason.clone()));
+                    }
+                    Ok(cast) if cast.revision == stage.cast.revision => {
+                        stage.seen = version.number;
+                        actions.push(Action::Forget(id.to_owned()));
+                    }
+                    // Dealt with when it is on stage, or cannot be: an order for another one may come between.
                     Ok(cast) => {
                         let (id, cast) = (id.to_owned(), Some(cast.clone()));
                         self.coming = Some(Coming { id, ordered: false, cast, seen: version.number });
@@ -151,8 +159,10 @@ impl Casting {
             }
             Ok(cast) => {
                 coming.seen = version.number;
-                if same.is_some_and(|stage| stage.cast.revision == cast.revision) {
+                if let Some(stage) = same.filter(|stage| stage.cast.revision == cast.revision) {
                     // A change was taken back.
+                    stage.seen = version.number;
+                    actions.push(Action::Forget(coming.id.clone()));
                     self.coming = None;
                 } else if coming.cast.as_ref().is_none_or(|known| known.revision != cast.revision) {
                     coming.cast = Some(cast.clone());
@@ -173,7 +183,10 @@ impl Casting {
             match rig {
                 Ok(rig) => self.enter(Some(rig.clone()), &mut actions),
                 Err(reason) => {
-                    if let Some(Coming { id, cast: Some(cast), .. }) = self.coming.take() {
+                    if let Some(Coming { id, cast: Some(cast), seen, .. }) = self.coming.take() {
+                        if let Some(stage) = self.on_stage.as_mut().filter(|stage| stage.cast.profile.id == id) {
+                            stage.seen = seen;
+                        }
                         actions.push(Action::Tell(id, format!("{}: {reason}", cast.profile.name)));
                     }
                 }
@@ -282,6 +295,7 @@ mod tests {
                 }
                 Action::Remember(id) => format!("remember {id}"),
                 Action::Tell(id, text) => format!("tell {id} {text}"),
+                Action::Forget(id) => format!("forget {id}"),
             }));
         }
         assert_eq!(told, expected);
@@ -346,7 +360,7 @@ mod tests {
     #[test]
     fn a_change_of_the_files_reaches_the_stage() {
         // The same again, as after two events for one save.
-        after_ann([Read("ann", 2, "A", "1"), Read("ann", 2, "A", "1")], &[]);
+        after_ann([Read("ann", 2, "A", "1"), Read("ann", 2, "A", "1")], &["forget ann"]);
         // Words, voice, presets: at once, with the rig that is there.
         after_ann([Read("ann", 2, "A", "2"), Read("ann", 2, "A", "2")], &["enter ann as before"]);
         // The portrait: when its rig is ready.
@@ -356,10 +370,30 @@ mod tests {
             [Read("ann", 2, "A2", "2"), Read("ann", 3, "A3", "3"), Ready("A2"), Ready("A3")],
             &["prepare A2", "prepare A3", "enter ann"],
         );
-        after_ann([Read("ann", 2, "A2", "2"), Read("ann", 3, "A", "1"), Ready("A2")], &["prepare A2"]);
+        after_ann([Read("ann", 2, "A2", "2"), Read("ann", 3, "A", "1"), Ready("A2")], &["prepare A2", "forget ann"]);
         after_ann(
             [Broken("ann", 2), Broken("ann", 2), Read("ann", 3, "A", "1"), Broken("ann", 4)],
-            &["tell ann line 3", "tell ann line 3"],
+            &["tell ann line 3", "forget ann", "tell ann line 3"],
+        );
+        // Ordered again, or somebody else in vain, while the new portrait is made ready.
+        after_ann(
+            [
+                Read("ann", 2, "A2", "2"),
+                Order("ann"),
+                Read("ann", 2, "A2", "2"),
+                Ready("A2"),
+                Read("ann", 2, "A2", "2"),
+            ],
+            &["prepare A2", "enter ann"],
+        );
+        after_ann(
+            [Read("ann", 2, "A2", "2"), Order("bob"), Broken("bob", 3), Read("ann", 2, "A2", "2"), Ready("A2")],
+            &["prepare A2", "tell bob line 3", "enter ann"],
+        );
+        // One without a face is tried once.
+        after_ann(
+            [Read("ann", 2, "A2", "2"), Faceless("A2"), Read("ann", 2, "A2", "2")],
+            &["prepare A2", "tell ann ann: no face"],
         );
         // An older reading that comes late is not taken for news.
         after_ann([Read("ann", 4, "A", "4"), Read("ann", 3, "A", "3")], &["enter ann as before"]);

@@ -79,6 +79,11 @@ impl Director {
         self.actions.push(action);
     }
 
+    /// The library could not be read at the start.
+    pub(crate) fn ask_later(&mut self) {
+        self.stale = Some(ASK_AGAIN);
+    }
+
     /// What the library calls active.
     pub(crate) fn choose(&mut self, id: Option<String>) {
         self.choice = id;
@@ -277,6 +282,9 @@ pub(crate) fn perform(mut director: ResMut<Director>, mut stage: Stage) {
                 director.choices += 1;
                 director.choice = Some(id.clone());
                 director.to_remember = Some(id);
+            }
+            Action::Forget(id) => {
+                director.told.remove(&id);
             }
             Action::Tell(id, text) => {
                 if director.told.get(&id) != Some(&text) {

@@ -44,7 +44,10 @@ impl Plugin for CharacterPlugin {
                 app.insert_resource(CharacterList(listed.characters.clone()));
                 director.choose(listed.active);
             }
-            Err(error) => director.act(Action::Tell(String::new(), error.to_string())),
+            Err(error) => {
+                director.act(Action::Tell(String::new(), error.to_string()));
+                director.ask_later();
+            }
         }
         // The first one is read here and not as an asset, so that the start takes the same ticks each time.
         if let Some(cast) = self.first_cast(&mut director) {

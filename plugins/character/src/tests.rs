@@ -266,6 +266,21 @@ fn a_broken_file_leaves_the_old_one_and_says_why_once() {
 }
 
 #[test]
+fn a_mistake_that_is_made_again_is_told_again() {
+    let (folder, _library, mut theatre) = theatre();
+    let file = folder.path().join("mira/character.ron");
+    let write = |text: &str| fs::write(&file, text).expect("a temporary folder can be written");
+    for _ in 0..2 {
+        write(&ron("Mira", "    idel: (),\n"));
+        theatre.until("words", |world| !world.resource::<Messages<Problem>>().is_empty());
+        theatre.for_a_while();
+        assert_eq!(theatre.take_told().len(), 1);
+        write(&ron("Mira", ""));
+        theatre.for_a_while();
+    }
+}
+
+#[test]
 fn orders_switch_and_the_choice_is_remembered() {
     let (folder, library, mut theatre) = theatre();
     theatre.stepper.get_mut::<Easel>().takes = 3;

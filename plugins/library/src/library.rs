@@ -240,6 +240,11 @@ impl Library {
                 let etag = self.stored(&id).await?.map_or_else(|| ETag::of(b""), |stored| stored.etag);
                 Ok(Some(Err(Broken { id, etag, error })))
             }
+            // One file that is too long or locked away; in a bucket more likely all of them cannot be read now.
+            Err(error @ LibraryError::Storage { .. }) if self.folder().is_some() => {
+                let error = FileError::value("", error.to_string());
+                Ok(Some(Err(Broken { id: id.to_owned(), etag: ETag::of(b""), error })))
+            }
             Err(error) => Err(error),
         }
     }

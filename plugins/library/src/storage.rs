@@ -36,8 +36,8 @@ const ACTIVE: &str = ".active";
 /// What processes lock that write to the same folder.
 const LOCK: &str = ".lock";
 
-/// How old a file must be in a bucket before it counts as left over. A bucket has no lock, so a younger one may belong to
-/// somebody who is about to commit.
+/// How old a file must be in a bucket before it counts as left over, and a folder without a `character.ron` before it does.
+/// A bucket has no lock, and who copies a folder takes none, so a younger one may belong to somebody who is about to commit.
 const LEFT_OVER_AGE: Duration = Duration::from_secs(3600);
 
 /// Drives a future to its end on this thread, with a runtime of its own. For threads without one; inside of async code it
@@ -222,7 +222,8 @@ impl Storage {
         written.map(|_| ()).map_err(|cause| fault(&format!("write {id}/{name}"), cause))
     }
 
-    /// Writes `character.ron` if it still is as expected. `guard` is what makes that true in a folder.
+    /// Writes `character.ron` if it still is as expected. In a folder `guard` keeps other writers of ours away, but not an
+    /// author's editor; so it is looked at once more just before.
     pub async fn commit(
         &self,
         _guard: &Guard,
@@ -231,8 +232,11 @@ impl Storage {
         expected: Expected,
     ) -> Result<Committed, LibraryError> {
         let path = path(id, COMMIT)?;
+        if self.folder.is_some() && !self.is_as_expected(&path, &expected).await? {
+            return Ok(Committed::TooLate);
+        }
         let mode = match expected {
-            // Whoever holds the lock of a folder has looked and is alone.
+            // A folder cannot write conditionally; it was looked at.
             _ if self.folder.is_some() => PutMode::Overwrite,
             Expected::Nothing => PutMode::Create,
             Expected::Version(version) => PutMode::Update(version),
@@ -246,6 +250,22 @@ impl Storage {
             ) => Ok(Committed::TooLate),
             Err(cause) => Err(fault(&format!("write {id}/{COMMIT}"), cause)),
         }
+    }
+
+    async fn is_as_expected(&self, path: &Path, expected: &Expected) -> Result<bool, LibraryError> {
+        match (self.store.head(path).await, expected) {
+            (Ok(_), Expected::Nothing) => Ok(false),
+            (Ok(meta), Expected::Version(known)) => Ok(meta.e_tag == known.e_tag && meta.version == known.version),
+            (Err(object_store::Error::NotFound { .. }), expected) => Ok(matches!(expected, Expected::Nothing)),
+            (Err(cause), _) => Err(fault(&format!("look at {path}"), cause)),
+        }
+    }
+
+    /// Whether nothing has come into a character's folder or left it for so long that nobody is busy with it.
+    pub async fn is_at_rest(&self, id: &str) -> bool {
+        let Some(folder) = self.folder.as_ref().map(|folder| folder.join(id)) else { return false };
+        let modified = blocking(move || folder.metadata()?.modified()).await;
+        modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age >= LEFT_OVER_AGE))
     }
 
     /// Deletes `character.ron`, and then every other file of its folder.
@@ -407,6 +427,29 @@ mod tests {
         ] {
             assert_eq!(is_staged(name), staged, "{name}");
         }
+    }
+
+    /// An author's editor takes no lock; what it has saved meanwhile is not written over.
+    #[test]
+    fn a_commit_to_a_folder_looks_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let storage = Storage::open(&Location::Folder(folder.path().to_owned())).expect("a folder");
+        block_on(async {
+            let guard = storage.lock().await.expect("nobody else");
+            let commit = async |text: &str, expected| {
+                storage.commit(&guard, "ada", text.to_owned(), expected).await.expect("writable")
+            };
+            assert_eq!(commit("first", Expected::Nothing).await, Committed::Done);
+            assert_eq!(commit("again", Expected::Nothing).await, Committed::TooLate);
+            let read = async || storage.read("ada", COMMIT, 100).await.expect("readable").expect("there");
+            let known = read().await.version;
+            std::fs::write(folder.path().join("ada").join(COMMIT), "by hand").expect("writable");
+            assert_eq!(commit("second", Expected::Version(known.clone())).await, Committed::TooLate);
+            assert_eq!(&read().await.bytes[..], b"by hand");
+            assert_eq!(commit("third", Expected::Version(read().await.version)).await, Committed::Done);
+            std::fs::remove_file(folder.path().join("ada").join(COMMIT)).expect("there");
+            assert_eq!(commit("fourth", Expected::Version(known)).await, Committed::TooLate);
+        });
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! What the library promises, tested with the same bodies in memory and in a folder.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -316,6 +321,9 @@ fn an_authors_files_are_respected() {
     write("Loud/character.ron", b"(name: \"Loud\", voices: {en: ()})");
     write("elsewhere/character.ron", b"(id: \"bea\", name: \"Bea\", voices: {en: ()})");
     write("killed/portrait-0123456789abcdef.png", b"left over");
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 3600);
+    fs::File::open(folder.path().join("killed")).and_then(|file| file.set_modified(long_ago)).expect("ours");
+    write("copying/portrait-0123456789abcdef.png", b"its character.ron is still to come");
     write("empty/notes.txt", b"no character");
     write("readme.md", b"no character");
 
@@ -351,6 +359,7 @@ fn an_authors_files_are_respected() {
         assert_eq!(names(&ada), stored, "the store's old portrait is gone, the author's is not");
 
         assert!(!folder.path().join("killed").exists());
+        assert!(folder.path().join("copying/portrait-0123456789abcdef.png").exists());
         assert!(folder.path().join("empty/notes.txt").exists());
 
         // A broken one can be mended, and deleted, by somebody who knows its state.
@@ -364,6 +373,43 @@ fn an_authors_files_are_respected() {
     });
     let missing = Library::open(&Location::Folder(folder.path().join("nowhere"))).expect_err("not there").to_string();
     assert!(missing.contains("nowhere"), "{missing}");
+}
+
+/// What could not be read again is not written, and nothing beside it.
+#[test]
+fn a_character_does_not_grow_too_long_to_be_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let library = in_folder(folder.path());
+    block_on(async {
+        let made = library.create(None, ada(), portrait()).await.expect("new");
+        let replies = vec!["a".repeat(2_000); 100];
+        let intents = vec![json!({"words": ["a"], "replies": replies}); 6];
+        let patch = json!({"personality": {"en": {"intents": intents}}});
+        let error = library.patch("ada", &patch, &Precondition::None).await.expect_err("too long").to_string();
+        assert!(error.contains("bytes, 1048576 are allowed"), "{error}");
+        let mut file = made.file.clone();
+        file.personality = serde_json::from_value(patch["personality"].clone()).expect("correct");
+        let error = library.create(Some("bea"), file, portrait()).await.expect_err("too long");
+        assert!(matches!(error, LibraryError::File(_)), "{error}");
+        assert!(!folder.path().join("bea").exists());
+        assert_eq!(library.get("ada").await.expect("there"), made);
+    });
+}
+
+/// A file that cannot be read does not hide the other characters.
+#[test]
+fn an_unreadable_file_is_one_broken_character() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let library = in_folder(folder.path());
+    block_on(library.create(None, ada(), portrait())).expect("new");
+    fs::create_dir(folder.path().join("long")).expect("writable");
+    fs::write(folder.path().join("long/character.ron"), vec![b' '; (1 << 20) + 1]).expect("writable");
+    let listing = block_on(library.list()).expect("readable");
+    assert_eq!(listing.characters.len(), 1);
+    assert!(matches!(&listing.broken[..], [broken] if broken.id == "long"), "{:?}", listing.broken);
+    let reason = listing.broken[0].error.to_string();
+    assert!(reason.contains("1048577 bytes, 1048576 are allowed"), "{reason}");
+    assert_eq!(block_on(library.default_id()).expect("one"), "ada");
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! 5. Files that nothing names any more, and that the store has written, are deleted.
 //!
 //! A process that is killed between two steps leaves files that nobody names; the next change of that character, or the
-//! first change that the next process makes, deletes them.
+//! first change that the next process makes, deletes them; those of a character that never came to be after an hour.
 
 use std::{collections::BTreeMap, future::Future};
 
@@ -19,6 +19,7 @@ use crate::{
     CharacterFile, ETag, Entry, FileError, Library, LibraryError, Part, Precondition, SCHEMA_VERSION, What,
     library::{read, refused, revision},
     location::numbered,
+    parse::MAX_TEXT_BYTES,
     slug,
     storage::{Committed, Expected, Guard},
 };
@@ -236,6 +237,8 @@ impl Library {
                 continue;
             }
             match self.stored(&id).await? {
+                // Somebody may be copying a character into this folder, pictures first.
+                None if !self.storage.is_at_rest(&id).await => {}
                 None => self.storage.sweep(guard, &id, |_| false).await,
                 // The files of a character that cannot be read may be needed once its author has mended it.
                 Some(stored) => {
@@ -314,12 +317,17 @@ impl Library {
         assets: &BTreeMap<Part, Bytes>,
         expected: Expected,
     ) -> Result<Option<Entry>, LibraryError> {
+        let text = file.to_ron();
+        // A longer one could never be read again.
+        if text.len() > MAX_TEXT_BYTES {
+            let reason = format!("character.ron would have {} bytes, {MAX_TEXT_BYTES} are allowed", text.len());
+            return Err(FileError::value("", reason).into());
+        }
         for (&part, bytes) in assets {
             if let Some(name) = file.asset(part) {
                 self.storage.write(id, name, bytes.clone()).await?;
             }
         }
-        let text = file.to_ron();
         let etag = ETag::of(text.as_bytes());
         let committed = self.storage.commit(guard, id, text, expected).await?;
         if committed == Committed::TooLate {
