@@ -270,7 +270,12 @@ async fn wrong_characters_are_refused_with_the_reason() {
         ("[]".to_owned(), 422, "invalid_character", "members character and portrait"),
         (json!({"portrait": face}).to_string(), 422, "invalid_character", "missing field `character`"),
         (json!({"character": ada()}).to_string(), 422, "invalid_character", "missing field `portrait`"),
-        (json!({"character": ada(), "portrait": face, "x": 1}).to_string(), 422, "invalid_character", "unknown field `x`"),
+        (
+            json!({"character": ada(), "portrait": face, "x": 1}).to_string(),
+            422,
+            "invalid_character",
+            "unknown field `x`",
+        ),
         (with(ada(), "?"), 422, "invalid_character", "not base64"),
         (with(ada(), &black), 422, "unusable_portrait", "no face"),
         (with(ada(), &text), 415, "wrong_file_type", "no JPEG, PNG or WebP"),
