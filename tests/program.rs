@@ -116,7 +116,7 @@ fn characters_are_listed_shown_and_checked() {
     fs::write(&own, &shown).expect("a temporary folder");
     // What is shown is a character file again; only the files that it names are missing there.
     let mira = Path::new(env!("CARGO_MANIFEST_DIR")).join("characters/mira");
-    for name in ["landmarks.ron", "portrait.png"] {
+    for name in ["portrait.png", "landmarks.ron"] {
         let refusal = refused(&["characters", "validate", text(&own)]);
         assert!(refusal.contains(name), "{refusal}");
         fs::copy(mira.join(name), folder.path().join(name)).expect("the file is in the project");
