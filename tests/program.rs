@@ -111,15 +111,18 @@ fn characters_are_listed_shown_and_checked() {
     let ids: Vec<_> = list.as_array().expect("a list").iter().map(|character| character["id"].clone()).collect();
     assert_eq!(ids, ["hinnerk", "juno", "mira", "theo", "wren"]);
     let shown = printed(&["characters", "show", "mira"]);
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let own = folder.path().join("character.ron");
+    let place = tempfile::tempdir().expect("a temporary folder");
+    // The folder's name is the character's id.
+    let folder = place.path().join("ada");
+    fs::create_dir(&folder).expect("a temporary folder");
+    let own = folder.join("character.ron");
     fs::write(&own, &shown).expect("a temporary folder");
     // What is shown is a character file again; only the files that it names are missing there.
     let mira = Path::new(env!("CARGO_MANIFEST_DIR")).join("characters/mira");
     for name in ["portrait.png", "landmarks.ron"] {
         let refusal = refused(&["characters", "validate", text(&own)]);
         assert!(refusal.contains(name), "{refusal}");
-        fs::copy(mira.join(name), folder.path().join(name)).expect("the file is in the project");
+        fs::copy(mira.join(name), folder.join(name)).expect("the file is in the project");
     }
     assert!(printed(&["characters", "validate", text(&own)]).contains("in order"));
     fs::write(&own, shown.replace("name:", "nome:")).expect("a temporary folder");
