@@ -1,7 +1,7 @@
 //! LivePortrait (Guo et al. 2024, arXiv:2407.03168) on ONNX Runtime: a still portrait moved by implicit keypoints.
 
-mod driving;
+mod expression;
 mod motion;
 
-pub use driving::{Driving, Lids};
+pub use expression::{Expression, Lids};
 pub use motion::{KEYPOINTS, Keypoints, Motion, Offset};

@@ -40,7 +40,7 @@ pub struct Offset {
 }
 
 impl Default for Offset {
-    /// The face as in the portrait.
+    /// The portrait as it is.
     fn default() -> Self {
         Self {
             rotation: [0.0; 3],

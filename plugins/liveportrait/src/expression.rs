@@ -47,18 +47,18 @@ pub enum Lids {
     /// The keypoints of the eyes; needs no further network, and knows each eye by itself.
     #[default]
     Keypoints,
-    /// The eye retargeting network: [`Offset::eyes`] says how far each eye is open, and the keypoints leave that alone.
+    /// The eye retargeting network: [`Offset::eyes`] says how far each eye is open, and the keypoints only make it wide.
     Retargeting,
 }
 
-/// Drives the face of one portrait.
+/// Moves the face of one portrait.
 #[derive(Clone, Debug)]
-pub struct Driving {
+pub struct Expression {
     head: Head,
     lids: Lids,
 }
 
-impl Driving {
+impl Expression {
     /// For a face as the motion extractor found it in the portrait.
     pub fn new(rest: &Motion, lids: Lids) -> Self {
         Self { head: Head::new(rest), lids }
@@ -71,7 +71,7 @@ impl Driving {
         let mut offset = Offset::default();
         for shape in BLENDSHAPES {
             let weight = weights[shape as usize];
-            if weight == 0.0 || (self.lids == Lids::Retargeting && moves_lids(shape)) {
+            if weight == 0.0 || (self.lids == Lids::Retargeting && closes_lids(shape)) {
                 continue;
             }
             for (pattern, amount) in table::parts(shape) {
@@ -87,10 +87,8 @@ impl Driving {
             }
         }
         if self.lids == Lids::Retargeting {
-            offset.eyes = [
-                opening(&weights, EyeBlinkRight, EyeSquintRight, EyeWideRight),
-                opening(&weights, EyeBlinkLeft, EyeSquintLeft, EyeWideLeft),
-            ];
+            offset.eyes =
+                [opening(&weights, EyeBlinkRight, EyeSquintRight), opening(&weights, EyeBlinkLeft, EyeSquintLeft)];
         }
         self.head.drive(&pose.head, &mut offset);
         offset
@@ -113,16 +111,15 @@ fn weights(shapes: &[f32; 52]) -> [f32; 52] {
     out
 }
 
-/// Shapes that do nothing but move lids, which is the eye retargeting network's work where there is one.
-fn moves_lids(shape: Blendshape) -> bool {
-    matches!(shape, EyeBlinkLeft | EyeBlinkRight | EyeSquintLeft | EyeSquintRight | EyeWideLeft | EyeWideRight)
+/// Shapes that do nothing but close lids, which is the eye retargeting network's work where there is one.
+fn closes_lids(shape: Blendshape) -> bool {
+    matches!(shape, EyeBlinkLeft | EyeBlinkRight | EyeSquintLeft | EyeSquintRight)
 }
 
-/// How far an eye is open: 1 as in the portrait. The shares of a squint and of a wide eye are the mesh warp's
+/// How far an eye is open: 1 as in the portrait, 0 closed. The share of a squint is the mesh warp's
 /// (`plugins/warp/src/fields.rs`, both lids together).
-fn opening(weights: &[f32; 52], blink: Blendshape, squint: Blendshape, wide: Blendshape) -> f32 {
-    let of = |shape: Blendshape| weights[shape as usize];
-    1.0 - of(blink) - 0.42 * of(squint) + 0.24 * of(wide)
+fn opening(weights: &[f32; 52], blink: Blendshape, squint: Blendshape) -> f32 {
+    (1.0 - weights[blink as usize] - 0.42 * weights[squint as usize]).max(0.0)
 }
 
 /// Bends a sum softly below `most` and above `least`, which it never passes.

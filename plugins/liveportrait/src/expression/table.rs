@@ -225,7 +225,7 @@ pub(super) const WITHOUT_EFFECT: [(Blendshape, &str); 2] = [
 const STILL: (f32, f32) = (0.0, 0.0);
 /// Least and greatest movement of each keypoint along x, y and z. The wider of two: what the published sliders move it by
 /// at the ends of their ranges, and how far it goes from the middle of its take in thirteen published motion templates
-/// (1,229 frames). Where keypoints are mirror images of each other ([`Driving`](super::Driving)'s tests say which), both
+/// (1,229 frames). Where keypoints are mirror images of each other (this module's tests say which), both
 /// have the wider limits.
 pub(super) const LIMITS: [[(f32, f32); 3]; KEYPOINTS] = {
     let mut limits = [[STILL; 3]; KEYPOINTS];
