@@ -32,10 +32,10 @@ mod tests;
 use visage_core::{BLENDSHAPES, Blendshape, Blendshape::*, FacePose};
 
 use self::head::Head;
-use crate::motion::{KEYPOINTS, Motion, Offset};
+use crate::motion::{Motion, Offset};
 
 /// Distance between the middles of the eyes, in units of the canonical keypoints. Measured by us in six published driving
-/// videos and their motion templates (0.257 to 0.287, mean 0.268): `assets/examples/driving` of KwaiVGI/LivePortrait, the
+/// videos and their motion templates (0.257 to 0.287): `assets/examples/driving` of KwaiVGI/LivePortrait, the
 /// videos of PowerHouseMan/ComfyUI-AdvancedLivePortrait and the template `d0.pkl` of dimitribarbot/sd-webui-live-portrait.
 const EYE_DISTANCE: f32 = 0.268;
 /// Share of a limit up to which movements stay as they are.
@@ -80,11 +80,9 @@ impl Expression {
                 }
             }
         }
-        for point in 0..KEYPOINTS {
-            for (axis, value) in offset.expression[point].iter_mut().enumerate() {
-                let (least, most) = table::LIMITS[point][axis];
-                *value = bent(*value, least, most);
-            }
+        let limits = table::LIMITS.as_flattened();
+        for (value, &(least, most)) in offset.expression.as_flattened_mut().iter_mut().zip(limits) {
+            *value = bent(*value, least, most);
         }
         if self.lids == Lids::Retargeting {
             offset.eyes =

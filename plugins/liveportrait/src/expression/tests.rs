@@ -8,7 +8,7 @@ use super::{
     table::{Axis, LIMITS, Pattern, Source, WITHOUT_EFFECT, parts},
     *,
 };
-use crate::motion::Keypoints;
+use crate::motion::{KEYPOINTS, Keypoints};
 
 /// Keypoints of the mouth (`animation_region == "lip"` and the smile in KwaiVGI/LivePortrait).
 const MOUTH: [usize; 6] = [3, 7, 14, 17, 19, 20];
@@ -259,7 +259,8 @@ fn a_blink_closes_whatever_else_is_asked() {
 #[test]
 fn retargeting_gets_the_lids_and_the_keypoints_keep_the_rest() {
     let network = Expression::new(&rest(), Lids::Retargeting);
-    let cases: &[(&[(Blendshape, f32)], [f32; 2])] = &[
+    type Case = (&'static [(Blendshape, f32)], [f32; 2]);
+    let cases: &[Case] = &[
         (&[(EyeBlinkLeft, 1.0), (EyeBlinkRight, 1.0)], [0.0, 0.0]),
         (&[(EyeBlinkRight, 1.0)], [0.0, 1.0]),
         (&[(EyeBlinkLeft, 0.25)], [1.0, 0.75]),
@@ -332,10 +333,9 @@ fn emotions_are_distinct() {
 fn nothing_leaves_what_the_network_was_shown() {
     let check = |pose: &FacePose, what: &str| {
         let offset = expression().offset(pose);
-        for point in 0..KEYPOINTS {
-            for (value, (least, most)) in offset.expression[point].into_iter().zip(LIMITS[point]) {
-                assert!((least..=most).contains(&value), "{what}: {value} at {point}");
-            }
+        let values = offset.expression.as_flattened().iter().zip(LIMITS.as_flattened());
+        for (at, (value, (least, most))) in values.enumerate() {
+            assert!((least..=most).contains(&value), "{what}: {value} at {} {}", at / 3, at % 3);
         }
         check_close(&offset.rotation, &[0.0; 3], 25.0, what);
         assert!(offset.rotation[0].abs() <= 20.0 && offset.rotation[2].abs() <= 20.0, "{what}: {offset:?}");
