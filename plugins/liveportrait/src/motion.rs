@@ -38,3 +38,17 @@ pub struct Offset {
     /// How far the lips are open, as the ratio that lip retargeting takes; `None` leaves them to the expression.
     pub lips: Option<f32>,
 }
+
+impl Default for Offset {
+    /// The portrait as it is.
+    fn default() -> Self {
+        Self {
+            rotation: [0.0; 3],
+            translation: [0.0; 3],
+            scale: 1.0,
+            expression: [[0.0; 3]; KEYPOINTS],
+            eyes: [1.0; 2],
+            lips: None,
+        }
+    }
+}
