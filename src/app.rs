@@ -9,6 +9,7 @@ use bevy::{
     render::{RenderPlugin, settings::RenderCreation},
 };
 use visage_character::{CharacterPlugin, add_character_source};
+use visage_core::Rung;
 use visage_dialogue::DialoguePlugin;
 use visage_emotion::EmotionPlugin;
 use visage_hearing::HearingPlugin;
@@ -16,7 +17,7 @@ use visage_library::{Library, LibraryError, Location, block_on};
 use visage_lipsync::LipsyncPlugin;
 use visage_models::resource;
 use visage_portrait::PortraitPlugin;
-use visage_schedule::SchedulePlugin;
+use visage_schedule::{RendererChoice, SchedulePlugin};
 use visage_stage::{Adapter, HeadlessPlugins, NoAdapter, StagePlugin};
 use visage_voice::VoicePlugin;
 
@@ -46,6 +47,8 @@ pub struct VisagePlugins {
     pub size: u32,
     /// Whether frames are brought back from the graphics device.
     pub capture: bool,
+    /// What is to draw, whatever a character asks for.
+    pub renderer: Option<RendererChoice>,
     /// Whether time is made rather than kept: a tick waits for its speech, and the same input gives the same output. Nobody
     /// is listened to, so the model that would do so is not loaded.
     pub offline: bool,
@@ -63,7 +66,8 @@ impl VisagePlugins {
             Some(id) => drop(block_on(library.load(id))?),
             None => drop(block_on(library.default_id())?),
         }
-        Ok(Self { library, character, size: stage.size, capture: true, offline: false })
+        let renderer = stage.renderer.map(Into::into);
+        Ok(Self { library, character, size: stage.size, capture: true, renderer, offline: false })
     }
 }
 
@@ -78,9 +82,21 @@ impl PluginGroup for VisagePlugins {
             .add(VoicePlugin { wait_for_speech: self.offline, ..VoicePlugin::default() })
             .add(LipsyncPlugin::default())
             .add(EmotionPlugin::default())
-            .add(StagePlugin { size: self.size, capture: self.capture, ..StagePlugin::default() });
+            .add(StagePlugin {
+                size: self.size,
+                capture: self.capture,
+                rungs: rungs(),
+                renderer: self.renderer,
+                offline: self.offline,
+                ..StagePlugin::default()
+            });
         if self.offline { plugins.disable::<HearingPlugin>() } else { plugins }
     }
+}
+
+/// The renderers that stand above the mesh warp, best first (docs/avatar/renderers.md).
+const fn rungs() -> Vec<Rung> {
+    Vec::new()
 }
 
 /// The characters of a folder or a bucket (`s3://bucket/prefix`), or the shipped ones.

@@ -9,6 +9,7 @@ use std::{
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt};
 use visage_core::Language;
+use visage_schedule::RendererChoice;
 use visage_server::{Limits, Origin};
 
 /// One still image and one RON file become a live, talking character.
@@ -57,7 +58,7 @@ pub enum Command {
 impl Default for Command {
     /// `visage serve` with nothing else said.
     fn default() -> Self {
-        let stage = Stage { character: None, characters: None, size: DEFAULT_SIZE };
+        let stage = Stage { character: None, characters: None, size: DEFAULT_SIZE, renderer: None };
         Self::Serve(Serve {
             stage,
             network: Network::default(),
@@ -84,6 +85,32 @@ pub struct Stage {
     /// Width and height of the picture in pixels, an even number.
     #[arg(long, default_value_t = DEFAULT_SIZE, value_parser = size)]
     pub size: u32,
+
+    /// What is to draw the character, instead of what its file says.
+    #[arg(long, value_name = "NAME")]
+    pub renderer: Option<RendererName>,
+}
+
+/// What is to draw a character.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RendererName {
+    /// The best that keeps up with 30 pictures a second.
+    Auto,
+    /// The portrait as a warped mesh.
+    Warp,
+    /// The neural renderer. `render` waits for its pictures, however long they take.
+    #[value(name = "liveportrait")]
+    LivePortrait,
+}
+
+impl From<RendererName> for RendererChoice {
+    fn from(name: RendererName) -> Self {
+        match name {
+            RendererName::Auto => Self::Auto,
+            RendererName::Warp => Self::Warp,
+            RendererName::LivePortrait => Self::LivePortrait,
+        }
+    }
 }
 
 /// VP8's colours are stored for every second pixel, so an odd size could be drawn but not sent.
@@ -510,6 +537,7 @@ mod tests {
             (&["visage", "render", "--out", "a.webm"], "--text"),
             (&["visage", "serve", "--size", "5000"], "from 64 to 1080"),
             (&["visage", "serve", "--size", "513"], "even number"),
+            (&["visage", "serve", "--renderer", "neural"], "auto, warp, liveportrait"),
             (&["visage", "serve", "--tls-cert", "cert.pem"], "--tls-key"),
             (&["visage", "serve", "--tls", "self-signed", "--tls-cert", "a", "--tls-key", "b"], "cannot be used with"),
             (&["visage", "serve", "--allow-origin", "*"], "not the origin of a page"),
