@@ -282,20 +282,26 @@ impl Iterator for Fields<'_> {
 pub(crate) const PROBE_INPUTS: [(&str, &[usize]); 2] = [("volume", &[1, 1, 2, 2, 2]), ("grid", &[1, 1, 1, 1, 3])];
 pub(crate) const PROBE_OUTPUT: &str = "sample";
 
-/// A model of one node: GridSample of opset 16 on a volume of 2×2×2, at one point. What LivePortrait's warping network
-/// asks of a provider and not every provider has.
+/// A small model around GridSample of opset 16 on a volume of 2×2×2, at one point: what LivePortrait's warping network asks
+/// of a provider and not every provider has. Operators that every provider has stand before and behind it, as OpenVINO
+/// leaves lone nodes to the processor and takes those in company.
 pub(crate) fn probe() -> Vec<u8> {
     let [volume, grid] = PROBE_INPUTS;
     let mode = [field(ATTRIBUTE_NAME, b"mode"), field(ATTRIBUTE_TEXT, b"bilinear"), number(20, 3)].concat();
-    let node = [
-        field(NODE_INPUT, volume.0.as_bytes()),
+    let relu = |input: &str, output: &str| {
+        [field(NODE_INPUT, input.as_bytes()), field(NODE_OUTPUT, output.as_bytes()), field(NODE_TYPE, b"Relu")].concat()
+    };
+    let sampler = [
+        field(NODE_INPUT, b"positive"),
         field(NODE_INPUT, grid.0.as_bytes()),
-        field(NODE_OUTPUT, PROBE_OUTPUT.as_bytes()),
+        field(NODE_OUTPUT, b"sampled"),
         field(NODE_TYPE, b"GridSample"),
         field(NODE_ATTRIBUTE, &mode),
     ];
     let graph = [
-        field(GRAPH_NODE, &node.concat()),
+        field(GRAPH_NODE, &relu(volume.0, "positive")),
+        field(GRAPH_NODE, &sampler.concat()),
+        field(GRAPH_NODE, &relu("sampled", PROBE_OUTPUT)),
         field(GRAPH_NAME, b"probe"),
         field(GRAPH_INPUT, &value_info(volume.0, volume.1)),
         field(GRAPH_INPUT, &value_info(grid.0, grid.1)),

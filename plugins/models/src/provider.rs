@@ -234,7 +234,10 @@ pub(crate) fn explain(provider: Provider, passed: &[Passed], card: impl FnOnce()
     }
     // One that is there and did not start is nearer than one that would have to be fetched, and that helps only where there is
     // a card. On a card already nothing is left to be done.
-    let broken = passed.iter().find_map(|one| one.failure.as_ref().map(|failure| one.provider.remedy_broken(failure)));
+    let broken = [Provider::Cuda, Provider::TensorRt].into_iter().find_map(|card| {
+        let failure = passed.iter().find(|one| one.provider == card)?.failure.as_ref()?;
+        Some(card.remedy_broken(failure))
+    });
     let fetch = passed.iter().find(|one| one.provider == Provider::Cuda && one.failure.is_none());
     let slow = matches!(provider, Provider::Cpu | Provider::OpenVino);
     let advice = match (broken, fetch) {
@@ -261,17 +264,26 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// The longest reason of ONNX Runtime that is passed on whole.
-const LONGEST_REASON: usize = 240;
+/// How much of a long reason of ONNX Runtime is passed on: characters of its beginning and of its end. Between them are
+/// source files, functions and lists; the end says what is wrong.
+const REASON_BEGIN: usize = 60;
+const REASON_END: usize = 200;
 
-/// ONNX Runtime's errors carry source files, functions and whole lists. The first lines say what is wrong.
+/// A reason in one line that is not too long.
 pub(crate) fn shortened(reason: &str) -> String {
-    let mut text = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = text.char_indices().nth(LONGEST_REASON) {
-        text.truncate(end);
-        text.push('…');
+    let text = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    // What stands before is the place in ONNX Runtime's source, twice.
+    let text = text.rsplit_once("FAIL : ").map_or(text.as_str(), |(_, what)| what);
+    // CUDA's own words stand between such places and the machine's name.
+    let text = text.find("CUDA failure").map_or(text, |at| &text[at..]);
+    let text = text.split_once(" ; GPU=").map_or(text, |(what, _)| what);
+    let length = text.chars().count();
+    if length <= REASON_BEGIN + REASON_END {
+        return text.to_owned();
     }
-    text
+    let begin: String = text.chars().take(REASON_BEGIN).collect();
+    let end: String = text.chars().skip(length - REASON_END).collect();
+    format!("{begin}… …{end}")
 }
 
 #[cfg(test)]
@@ -346,6 +358,21 @@ mod tests {
             ),
             (
                 Provider::Cpu,
+                &[
+                    broken(Provider::TensorRt, "libnvinfer.so.10: cannot open shared object file"),
+                    broken(Provider::Cuda, "libcuda.so.1: cannot open shared object file"),
+                ],
+                "TensorRT did not start",
+                "driver of your NVIDIA card (580 or newer)",
+            ),
+            (
+                Provider::Cpu,
+                &[broken(Provider::OpenVino, "The supported shape is 4D")],
+                "The supported shape is 4D",
+                "",
+            ),
+            (
+                Provider::Cpu,
                 &[broken(Provider::Cuda, "CUDA driver version is insufficient for CUDA runtime version")],
                 "insufficient",
                 "update the driver",
@@ -359,10 +386,15 @@ mod tests {
     }
 
     #[test]
-    fn long_reasons_are_cut() {
-        let text = shortened(&format!("one\n  two\t{}", "ü".repeat(500)));
-        assert!(text.starts_with("one two ü") && text.ends_with('…'), "{text}");
-        assert_eq!(text.chars().count(), LONGEST_REASON + 1);
-        assert_eq!(shortened("short"), "short");
+    fn long_reasons_are_cut_in_the_middle() {
+        let text = shortened(&format!("one\n  two\t{} what is wrong\n\n", "ü".repeat(500)));
+        assert!(text.starts_with("one two ü") && text.ends_with("ü what is wrong"), "{text}");
+        assert_eq!(text.chars().count(), REASON_BEGIN + REASON_END + 3);
+        assert_eq!(shortened(" short  one "), "short one");
+        assert_eq!(shortened("/x.cc:1 f() [ONNXRuntimeError] : 1 : FAIL : no library"), "no library");
+        assert_eq!(
+            shortened("/x.cc:1 f() CUDA failure 35: too old ; GPU=-1 ; hostname=me"),
+            "CUDA failure 35: too old"
+        );
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use ort::{
-    ep::{self, ExecutionProvider, ExecutionProviderDispatch},
+    ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider, ExecutionProviderDispatch},
     memory::AllocationDevice,
     session::builder::SessionBuilder,
 };
@@ -148,7 +148,13 @@ pub(crate) fn register(
             if options.threads > 0 {
                 openvino = openvino.with_num_threads(options.threads);
             }
-            vec![openvino.with_precision(if options.half { "FP32" } else { "ACCURACY" }).build()]
+            let openvino = if options.half {
+                // On a processor without bf16 this is 32 bits all the same.
+                openvino.with_arbitrary_config("load_config", r#"{"CPU":{"INFERENCE_PRECISION_HINT":"bf16"}}"#)
+            } else {
+                openvino.with_precision("ACCURACY")
+            };
+            vec![openvino.build()]
         }
     };
     let strict: Vec<_> = providers.into_iter().map(ExecutionProviderDispatch::error_on_failure).collect();

@@ -467,7 +467,7 @@ fn report(model: &str, chosen: &Chosen) {
     }
 }
 
-/// What a network such as LivePortrait's warping would run on: loads a model of one operator with `choice` and runs it.
+/// What a network such as LivePortrait's warping would run on: loads a small model of its kind with `choice` and runs it.
 /// Takes a moment where a card has to be woken.
 ///
 /// # Errors
@@ -486,4 +486,35 @@ pub fn probe(choice: ProviderChoice) -> Result<Chosen, SessionError> {
         return Err(SessionError::Run { model: "probe".to_owned(), reason });
     }
     Ok(session.chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The samples of a model at points inside and outside of a volume of 2×2×2.
+    fn samples(bytes: &[u8]) -> Vec<f32> {
+        let mut session = Session::from_bytes("sampler", bytes, &SessionOptions::default()).expect("it was fetched");
+        let [(volume, volume_shape), (grid, grid_shape)] = onnx::PROBE_INPUTS;
+        let corners = ndarray::ArrayD::from_shape_fn(volume_shape, |at| (1 + 4 * at[2] + 2 * at[3] + at[4]) as f32);
+        let points = [[0.0, 0.0, 0.0], [0.3, -0.7, 0.1], [-1.0, 1.0, 1.0], [1.2, 0.0, -0.4]];
+        let sample = |point: [f32; 3]| {
+            let grid_tensor = ndarray::ArrayD::from_shape_fn(grid_shape, |at| point[at[4]]);
+            let outputs =
+                session.run(&[(volume, corners.clone().into()), (grid, grid_tensor.into())]).expect("it runs");
+            outputs.f32(onnx::PROBE_OUTPUT).expect("it came").sum()
+        };
+        points.map(sample).into()
+    }
+
+    #[test]
+    fn a_raised_sampler_computes_what_it_did() {
+        let plain = onnx::probe();
+        let mut raised = plain.clone();
+        assert_eq!(onnx::raise_grid_sample(&mut raised), Ok(true));
+        let (before, after) = (samples(&plain), samples(&raised));
+        assert_eq!(before, after);
+        assert_eq!(before[0], 4.5, "the mean of the corners");
+        assert!(before[3] < before[0], "outside there is nothing");
+    }
 }
