@@ -1,6 +1,6 @@
 //! Which plugins there are and what they are given.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use bevy::{
     app::PluginGroupBuilder,
@@ -15,6 +15,7 @@ use visage_emotion::EmotionPlugin;
 use visage_hearing::HearingPlugin;
 use visage_library::{Library, LibraryError, Location, block_on};
 use visage_lipsync::LipsyncPlugin;
+use visage_liveportrait::{CacheError, CacheSettings, LivePortrait, PictureCache};
 use visage_models::resource;
 use visage_portrait::PortraitPlugin;
 use visage_schedule::{RendererChoice, SchedulePlugin};
@@ -47,6 +48,8 @@ pub struct VisagePlugins {
     pub size: u32,
     /// Whether frames are brought back from the graphics device.
     pub capture: bool,
+    /// The renderers that stand above the mesh warp, best first (docs/avatar/renderers.md).
+    pub rungs: Vec<Rung>,
     /// What is to draw, whatever a character asks for.
     pub renderer: Option<RendererChoice>,
     /// Whether time is made rather than kept: a tick waits for its speech, and the same input gives the same output. Nobody
@@ -66,8 +69,13 @@ impl VisagePlugins {
             Some(id) => drop(block_on(library.load(id))?),
             None => drop(block_on(library.default_id())?),
         }
+        // Without its folder of pictures a character still moves.
+        let rungs = liveportrait(&stage.neural).map(|neural| neural.rungs()).unwrap_or_else(|error| {
+            tracing::warn!("{error}");
+            Vec::new()
+        });
         let renderer = stage.renderer.map(Into::into);
-        Ok(Self { library, character, size: stage.size, capture: true, renderer, offline: false })
+        Ok(Self { library, character, size: stage.size, capture: true, rungs, renderer, offline: false })
     }
 }
 
@@ -85,7 +93,7 @@ impl PluginGroup for VisagePlugins {
             .add(StagePlugin {
                 size: self.size,
                 capture: self.capture,
-                rungs: rungs(),
+                rungs: self.rungs,
                 renderer: self.renderer,
                 offline: self.offline,
                 ..StagePlugin::default()
@@ -94,9 +102,13 @@ impl PluginGroup for VisagePlugins {
     }
 }
 
-/// The renderers that stand above the mesh warp, best first (docs/avatar/renderers.md).
-const fn rungs() -> Vec<Rung> {
-    Vec::new()
+/// The neural renderer as the command line wants it, with the pictures that it has drawn before.
+///
+/// # Errors
+/// The folder of the pictures cannot be made or read.
+pub fn liveportrait(neural: &cli::Neural) -> Result<LivePortrait, CacheError> {
+    let pictures = PictureCache::open(CacheSettings::default())?;
+    Ok(LivePortrait::new(neural.models.clone(), neural.provider, Arc::new(pictures)))
 }
 
 /// The characters of a folder or a bucket (`s3://bucket/prefix`), or the shipped ones.

@@ -9,6 +9,7 @@ use std::{
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt};
 use visage_core::Language;
+use visage_models::ProviderChoice;
 use visage_schedule::RendererChoice;
 use visage_server::{Limits, Origin};
 
@@ -34,6 +35,8 @@ pub enum Command {
     Serve(Serve),
     /// Render the character to a file, without window or browser.
     Render(Render),
+    /// Draw what the neural renderer is too slow for beforehand, so that it can be played.
+    Bake(Bake),
     /// Speak a text to a WAV file.
     Speak(Speak),
     /// Write down what is said in a sound file.
@@ -58,7 +61,8 @@ pub enum Command {
 impl Default for Command {
     /// `visage serve` with nothing else said.
     fn default() -> Self {
-        let stage = Stage { character: None, characters: None, size: DEFAULT_SIZE, renderer: None };
+        let stage =
+            Stage { character: None, characters: None, size: DEFAULT_SIZE, renderer: None, neural: Neural::default() };
         Self::Serve(Serve {
             stage,
             network: Network::default(),
@@ -89,6 +93,29 @@ pub struct Stage {
     /// What is to draw the character, instead of what its file says.
     #[arg(long, value_name = "NAME")]
     pub renderer: Option<RendererName>,
+
+    /// The neural renderer.
+    #[command(flatten)]
+    pub neural: Neural,
+}
+
+/// The neural renderer's networks.
+#[derive(Args, Clone, Debug)]
+pub struct Neural {
+    /// A folder with LivePortrait's networks, instead of what `visage models fetch liveportrait` has brought.
+    #[arg(long, value_name = "FOLDER")]
+    pub models: Option<PathBuf>,
+
+    /// What they run on: auto, cpu, cuda, tensorrt, coreml, directml or openvino. `cpu` by name also draws live, slow as it may be.
+    #[arg(long, value_name = "NAME", default_value_t = ProviderChoice::Auto)]
+    pub provider: ProviderChoice,
+}
+
+impl Default for Neural {
+    /// What has been fetched, on what there is.
+    fn default() -> Self {
+        Self { models: None, provider: ProviderChoice::Auto }
+    }
 }
 
 /// What is to draw a character.
@@ -238,6 +265,25 @@ pub struct Render {
     /// A folder to write one PNG for each frame to.
     #[arg(long)]
     pub frames: Option<PathBuf>,
+}
+
+/// `visage bake`
+#[derive(Args, Clone, Debug)]
+pub struct Bake {
+    /// Which character; the default one if left out.
+    pub character: Option<String>,
+
+    /// The folder of characters; the shipped ones if left out.
+    #[arg(long, env = "VISAGE_CHARACTERS")]
+    pub characters: Option<PathBuf>,
+
+    /// The neural renderer.
+    #[command(flatten)]
+    pub neural: Neural,
+
+    /// Only so many pictures, the most needed first. Those that are there already count.
+    #[arg(long, value_name = "COUNT")]
+    pub first: Option<usize>,
 }
 
 /// `visage speak`
@@ -461,6 +507,8 @@ pub enum Part {
     Tick,
     /// One character after the other; a thousand take about ten minutes.
     Switches,
+    /// The renderers side by side.
+    Renderers,
     /// The page in a browser.
     Page,
     /// The page through a network with 40 ms round trip and 1 % loss.

@@ -15,10 +15,11 @@ use visage_models::{Catalogue, Provider, ProviderChoice, SessionOptions, State, 
 use crate::{
     bake::{BakeError, Baked, Plan, Progress, bake},
     cache::{Origin, PictureCache},
+    contract,
     error::LivePortraitError,
     expression::{Expression, Lids},
     layout::Layout,
-    networks::{FILES, Networks},
+    networks::Networks,
     paste::Paste,
     picture::Picture,
     pipeline::{Face, Pipeline},
@@ -79,7 +80,7 @@ impl LivePortrait {
         let mut draw = |pose: &FacePose| {
             let (pipeline, expression) = match &mut drawing {
                 Some(open) => open,
-                closed => closed.insert(self.open(rig, crate::OUTPUT_SIDE as u32)?),
+                closed => closed.insert(self.open(rig, contract::OUTPUT_SIDE as u32)?),
             };
             Ok(Picture::new(pipeline.crop(&expression.offset(pose))?).expect("a crop has the size of a picture"))
         };
@@ -91,8 +92,7 @@ impl LivePortrait {
     /// # Errors
     /// They are missing, or one of them fails.
     pub fn open(&self, rig: &Rig, size: u32) -> Result<(Pipeline, Expression), LivePortraitError> {
-        let options =
-            SessionOptions { threads: 0, provider: self.provider, half: true, ..SessionOptions::default() };
+        let options = SessionOptions { threads: 0, provider: self.provider, half: true, ..SessionOptions::default() };
         let pipeline = Pipeline::new(Networks::open(&self.networks()?, &options)?, rig, size)?;
         // Each eye by itself; the eye network takes one opening for both.
         let expression = Expression::new(&pipeline.source().motion, Lids::Keypoints);
@@ -129,7 +129,10 @@ impl LivePortrait {
 /// where the networks themselves are not.
 fn hash_of_catalogue() -> String {
     let model = Catalogue::builtin().model(MODEL_ID);
-    let files = model.iter().flat_map(|model| &model.files).filter(|file| FILES.contains(&file.name.as_str()));
+    let files = model
+        .iter()
+        .flat_map(|model| &model.files)
+        .filter(|file| contract::ALL.iter().any(|contract| contract.file == file.name));
     let mut hashes: Vec<String> =
         files.map(|file| format!("{} {}", file.name, file.forms.first().map_or("", |form| &form.sha256))).collect();
     hashes.sort_unstable();
@@ -139,7 +142,7 @@ fn hash_of_catalogue() -> String {
 /// The same of a folder's files.
 fn hash_of_files(folder: &Path) -> Result<String, LivePortraitError> {
     let mut hashes = Vec::new();
-    for name in FILES {
+    for name in contract::ALL.map(|contract| contract.file) {
         let path = folder.join(name);
         match hash_of_file(&path) {
             Ok(hash) => hashes.push(format!("{name} {hash}")),
@@ -224,12 +227,15 @@ impl BakedFace {
             return Ok(None);
         }
         let landmarks = subject.rig.landmarks.clone();
+        let [[across, down, _], _] = face.crop.to_crop.0;
+        let size = across.hypot(down);
         let layout = Layout::of(|index| {
-            let [x, y, _] = landmarks[index].map(f64::from);
-            face.crop.to_crop.apply([x, y]).map(|value| value as f32)
+            let [x, y, depth] = landmarks[index].map(f64::from);
+            let [x, y] = face.crop.to_crop.apply([x, y]);
+            [x, y, depth * size].map(|value| value as f32)
         });
         let playback = Playback::open(settings.pictures.clone(), origin, &layout, &plan);
-        Ok(Some(Self { playback, paste: Paste::new(&subject.rig, subject.size)? }))
+        Ok(Some(Self { playback, paste: Paste::new(&subject.rig, &face.crop, subject.size)? }))
     }
 }
 
