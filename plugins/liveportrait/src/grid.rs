@@ -70,7 +70,6 @@ const MOOD_REST: u8 = 1;
 const LIDS_REST: u8 = 1;
 const LIDS_QUARTER: u8 = 2;
 const GAZE_REST: u8 = 2;
-const OUTER_REST: u8 = 2;
 
 impl<const N: usize> Axis<N> {
     const fn at(&self, level: u8) -> f32 {

@@ -11,7 +11,7 @@ use crate::{
     LivePortraitError,
     backdrop::Scene,
     crop::FaceCrop,
-    keypoints::moved,
+    keypoints::{each, moved},
     motion::{KEYPOINTS, Keypoints, Motion, Offset},
     networks::{FaceImage, Networks, Prepared},
     paste::Paste,
@@ -67,6 +67,8 @@ pub struct Source {
     eye_shares: [f32; KEYPOINTS],
     /// What retargeting says for the eyes as they are.
     eyes_at_rest: Option<Keypoints>,
+    /// Where stitching puts the keypoints of a face that does not move.
+    stitched_at_rest: Keypoints,
     prepared: Prepared,
 }
 
@@ -85,6 +87,7 @@ impl Source {
         let mut source = Self {
             eye_shares: retargeting::right_eye_shares(&motion.canonical),
             eyes_at_rest: None,
+            stitched_at_rest: networks.stitching.run(&keypoints, &keypoints)?,
             crop,
             face,
             motion,
@@ -173,6 +176,9 @@ impl Pipeline {
 
     /// Where the keypoints are under an offset, retargeted and stitched.
     ///
+    /// The published stitching moves a face that does not move at all (by 2 to 4 pixels of 512), the same way whatever
+    /// else is asked. That is taken back, so that the face at rest is where the portrait and the other renderers have it.
+    ///
     /// # Errors
     /// A network failed.
     pub fn keypoints(&mut self, offset: &Offset) -> Result<Keypoints, LivePortraitError> {
@@ -183,7 +189,9 @@ impl Pipeline {
         if let Some(lips) = self.lips(offset.lips)? {
             keypoints = moved(&keypoints, &lips);
         }
-        self.networks.stitching.run(&self.source.keypoints, &keypoints)
+        let stitched = self.networks.stitching.run(&self.source.keypoints, &keypoints)?;
+        let Source { keypoints: own, stitched_at_rest: rest, .. } = &self.source;
+        Ok(each(|point, axis| stitched[point][axis] - rest[point][axis] + own[point][axis]))
     }
 
     /// What closes each eye to a share (1 to 0) of how far it is open in the portrait.
