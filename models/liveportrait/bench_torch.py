@@ -120,7 +120,8 @@ class Onnx:
         self.sessions = {name: contract.session(path, providers, threads) for name, path in files.items()}
 
     def value(self, array):
-        return onnxruntime.OrtValue.ortvalue_from_numpy(array, self.device, 0)
+        # A copy, since on the CPU the value may live in the array's own memory.
+        return onnxruntime.OrtValue.ortvalue_from_numpy(array.copy(), self.device, 0)
 
     def bound(self, name, inputs):
         binding = self.sessions[name].io_binding()
@@ -216,7 +217,7 @@ def main():
     options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options.add_argument("--width", choices=networks.WIDTHS, default="full")
     options.add_argument("--frames", type=int, default=50)
-    options.add_argument("--warm", type=int, default=5)
+    options.add_argument("--warm", type=int, default=5, help="runs before the measured ones; one is always made")
     options.add_argument("--compile", action="store_true", help="torch.compile too")
     options.add_argument("--threads", type=int, default=0, help="threads on the CPU; 0 leaves it to the libraries")
     chosen = options.parse_args()
@@ -244,6 +245,7 @@ def main():
             try:
                 way = make()
                 way.prepare(img, feature, at_rest)
+                way.motion()
                 colours = way.colours(driving)
                 works = (way.motion, lambda: way.draw(driving), lambda: way.frame(driving))
                 times = [median_ms(work, chosen.warm, chosen.frames) for work in works]
