@@ -64,7 +64,7 @@ fn placed(
     scale: f32,
     translation: [f32; 3],
 ) -> Keypoints {
-    let shift = [translation[0], translation[1], 0.0];
+    let shift = translation;
     std::array::from_fn(|point| {
         let [x, y, z] = canonical[point];
         [0, 1, 2].map(|axis| {
