@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use visage_core::{Blendshape, FacePose, HeadPose, StopFlag, VISEMES, viseme_mouth};
+use visage_core::{Blendshape, Emotion, FacePose, HeadPose, StopFlag, VISEMES, emotion_face, viseme_mouth};
 use visage_liveportrait::{CacheSettings, Layout, Origin, Picture, PictureCache, Plan, Playback, bake};
 
 /// Pixels in a row of a picture, and rows.
@@ -29,6 +29,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let settings = CacheSettings { folder: Some(folder.clone()), ..CacheSettings::default() };
     let (plan, origin) = (Plan::speech(), Origin::new(b"an example", "no networks"));
     println!("{} pictures for speech and idle life, the first {} to begin", plan.nodes().len(), plan.coarse());
+    for emotion in Emotion::ALL {
+        let more = plan.clone().with_face(&emotion_face(emotion)).nodes().len() - plan.nodes().len();
+        println!("{more} more for {emotion}");
+    }
+    let every = Emotion::ALL.into_iter().fold(plan.clone(), |plan, emotion| plan.with_face(&emotion_face(emotion)));
+    println!("{} for all", every.nodes().len());
 
     let began = Instant::now();
     let cache = PictureCache::open(settings.clone())?;

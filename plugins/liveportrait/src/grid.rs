@@ -7,7 +7,7 @@
 //!
 //! | region | axis | levels | made of (in the ranges of [`FacePose`]) |
 //! |---|---|---|---|
-//! | mouth | opening | 0, 0.06, 0.12, 0.2, 0.28, 0.38, 0.5, 0.65, 0.82 | jawOpen − mouthClose, and lips that part over closed teeth |
+//! | mouth | opening | 0, 0.05, 0.1, 0.16, 0.22, 0.29, 0.36, 0.44, 0.52, 0.62, 0.74 | jawOpen − mouthClose, and lips that part over closed teeth |
 //! | | width | −1, −0.5, 0, 0.5, 1 | funnel and pucker (−), stretch (+) |
 //! | | mood | −1, 0, 0.5, 1 | frown (−), smile (+) beyond what a stretched mouth has |
 //! | | pressed | a picture for each mood | press: p, b, m |
@@ -21,7 +21,9 @@
 //! and right of the mouth are averaged. What no axis tells (cheekPuff, tongueOut, jaw and mouth to a side, noseSneer) is
 //! not shown; [`Coordinates::residual`] says how much that is. The head is not part of the grid: see `turn.rs`.
 //!
-//! Levels are closest where lips and lids are seen best: steps are about three pixels of a crop of 512.
+//! Levels are closest where lips and lids are seen best. A jaw moves the lower lip by less than half the distance between
+//! the eyes, which is about 100 pixels of the crop: steps of the opening are two to five pixels, and a blend of two pictures
+//! is a little soft rather than double.
 
 use visage_core::{BLENDSHAPES, Blendshape, Blendshape::*, FacePose, HeadPose};
 
@@ -44,16 +46,18 @@ use StandIn::{Between, Level, Nothing};
 /// One axis: its levels, rising, and what stands in for each.
 struct Axis<const N: usize>([(f32, StandIn); N]);
 
-const OPENING: Axis<9> = Axis([
+const OPENING: Axis<11> = Axis([
     (0.0, Nothing),
-    (0.06, Between(0, 2)),
-    (0.12, Nothing),
-    (0.2, Between(2, 4)),
-    (0.28, Nothing),
-    (0.38, Between(4, 6)),
-    (0.5, Nothing),
-    (0.65, Between(6, 8)),
-    (0.82, Level(6)),
+    (0.05, Between(0, 2)),
+    (0.1, Nothing),
+    (0.16, Between(2, 4)),
+    (0.22, Nothing),
+    (0.29, Between(4, 6)),
+    (0.36, Nothing),
+    (0.44, Between(6, 8)),
+    (0.52, Nothing),
+    (0.62, Between(8, 10)),
+    (0.74, Nothing),
 ]);
 const WIDTH: Axis<5> =
     Axis([(-1.0, Nothing), (-0.5, Between(0, 2)), (0.0, Nothing), (0.5, Between(2, 4)), (1.0, Nothing)]);
@@ -144,11 +148,6 @@ const SQUINT_CLOSES: f32 = 0.35;
 impl Node {
     /// Everything at rest. `Eyes` and `Brows` have a node of the same picture.
     pub const REST: Self = Self::Mouth { opening: 0, width: WIDTH_REST, mood: MOOD_REST };
-
-    /// Whether this is the mouth's region.
-    pub const fn is_mouth(self) -> bool {
-        matches!(self, Self::Mouth { .. } | Self::Pressed { .. } | Self::Tucked)
-    }
 
     /// The pose that the node's picture shows. Nodes at rest have the same one, so they share their picture.
     pub fn pose(self) -> FacePose {
@@ -479,7 +478,7 @@ mod tests {
         let mut nodes = vec![Node::Tucked];
         for mood in 0..4 {
             nodes.push(Node::Pressed { mood });
-            for opening in 0..9 {
+            for opening in 0..11 {
                 nodes.extend((0..5).map(|width| Node::Mouth { opening, width, mood }));
             }
         }

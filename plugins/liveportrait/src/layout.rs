@@ -91,7 +91,7 @@ impl Layout {
     /// same scale, smaller is nearer). A face whose landmarks make no sense has the usual proportions.
     pub fn of(landmark: impl Fn(usize) -> [f32; 3]) -> Self {
         let mean = |points: &[usize]| {
-            let sum = points.iter().map(|&point| landmark(point)).fold([0.0; 3], |sum, at| add(sum, at));
+            let sum = points.iter().map(|&point| landmark(point)).fold([0.0; 3], add);
             sum.map(|value: f32| value / points.len() as f32)
         };
         let [right, left] = CORNERS.map(|corners| mean(&corners));
