@@ -10,18 +10,17 @@
 
 use std::{
     f32::consts::TAU,
+    io,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use visage_core::{Blendshape, FacePose, HeadPose, StopFlag, VISEMES, viseme_mouth};
-use visage_liveportrait::{
-    BYTES, Layout, Picture, Playback, SIDE,
-    bake::{Plan, bake},
-    cache::{CacheSettings, Origin, PictureCache},
-};
+use visage_core::{Blendshape, Emotion, FacePose, HeadPose, StopFlag, VISEMES, emotion_face, viseme_mouth};
+use visage_liveportrait::{CacheSettings, Layout, Origin, Picture, PictureCache, Plan, Playback, bake};
 
+/// Pixels in a row of a picture, and rows.
+const SIDE: usize = 512;
 /// Half a minute.
 const FRAMES: u32 = 900;
 
@@ -30,10 +29,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let settings = CacheSettings { folder: Some(folder.clone()), ..CacheSettings::default() };
     let (plan, origin) = (Plan::speech(), Origin::new(b"an example", "no networks"));
     println!("{} pictures for speech and idle life, the first {} to begin", plan.nodes().len(), plan.coarse());
+    for emotion in Emotion::ALL {
+        let more = plan.clone().with_face(&emotion_face(emotion)).nodes().len() - plan.nodes().len();
+        println!("{more} more for {emotion}");
+    }
+    let every = Emotion::ALL.into_iter().fold(plan.clone(), |plan, emotion| plan.with_face(&emotion_face(emotion)));
+    println!("{} for all", every.nodes().len());
 
     let began = Instant::now();
     let cache = PictureCache::open(settings.clone())?;
-    let mut draw = |pose: &FacePose| pattern(pose).ok_or("a picture has another size");
+    let mut draw = |pose: &FacePose| pattern(pose).ok_or_else(|| io::Error::other("a picture has another size"));
     bake(&plan, &cache, &origin, &mut draw, &mut |_| (), &StopFlag::default())?;
     let kept = cache.statistics().disk_bytes;
     let count = plan.nodes().len();
@@ -85,7 +90,7 @@ fn pattern(pose: &FacePose) -> Option<Picture> {
         state ^= state << 5;
         (state % 3) as f32
     };
-    let mut bytes = Vec::with_capacity(BYTES);
+    let mut bytes = Vec::with_capacity(SIDE * SIDE * 3);
     for y in 0..SIDE {
         for x in 0..SIDE {
             let wave = |speed: f32| 120.0 + 90.0 * ((x as f32 * speed + shift) / 60.0).sin() * (y as f32 / 80.0).cos();

@@ -7,7 +7,7 @@
 //!
 //! | region | axis | levels | made of (in the ranges of [`FacePose`]) |
 //! |---|---|---|---|
-//! | mouth | opening | 0, 0.06, 0.12, 0.2, 0.28, 0.38, 0.5, 0.65, 0.82 | jawOpen − mouthClose, and lips that part over closed teeth |
+//! | mouth | opening | 0, 0.05, 0.1, 0.16, 0.22, 0.29, 0.36, 0.44, 0.52, 0.62, 0.74 | jawOpen − mouthClose, and lips that part over closed teeth |
 //! | | width | −1, −0.5, 0, 0.5, 1 | funnel and pucker (−), stretch (+) |
 //! | | mood | −1, 0, 0.5, 1 | frown (−), smile (+) beyond what a stretched mouth has |
 //! | | pressed | a picture for each mood | press: p, b, m |
@@ -21,7 +21,9 @@
 //! and right of the mouth are averaged. What no axis tells (cheekPuff, tongueOut, jaw and mouth to a side, noseSneer) is
 //! not shown; [`Coordinates::residual`] says how much that is. The head is not part of the grid: see `turn.rs`.
 //!
-//! Levels are closest where lips and lids are seen best: steps are about three pixels of a crop of 512.
+//! Levels are closest where lips and lids are seen best. A jaw moves the lower lip by less than half the distance between
+//! the eyes, which is about 100 pixels of the crop: steps of the opening are two to five pixels, and a blend of two pictures
+//! is a little soft rather than double.
 
 use visage_core::{BLENDSHAPES, Blendshape, Blendshape::*, FacePose, HeadPose};
 
@@ -44,16 +46,18 @@ use StandIn::{Between, Level, Nothing};
 /// One axis: its levels, rising, and what stands in for each.
 struct Axis<const N: usize>([(f32, StandIn); N]);
 
-const OPENING: Axis<9> = Axis([
+const OPENING: Axis<11> = Axis([
     (0.0, Nothing),
-    (0.06, Between(0, 2)),
-    (0.12, Nothing),
-    (0.2, Between(2, 4)),
-    (0.28, Nothing),
-    (0.38, Between(4, 6)),
-    (0.5, Nothing),
-    (0.65, Between(6, 8)),
-    (0.82, Level(6)),
+    (0.05, Between(0, 2)),
+    (0.1, Nothing),
+    (0.16, Between(2, 4)),
+    (0.22, Nothing),
+    (0.29, Between(4, 6)),
+    (0.36, Nothing),
+    (0.44, Between(6, 8)),
+    (0.52, Nothing),
+    (0.62, Between(8, 10)),
+    (0.74, Nothing),
 ]);
 const WIDTH: Axis<5> =
     Axis([(-1.0, Nothing), (-0.5, Between(0, 2)), (0.0, Nothing), (0.5, Between(2, 4)), (1.0, Nothing)]);
@@ -144,11 +148,6 @@ const SQUINT_CLOSES: f32 = 0.35;
 impl Node {
     /// Everything at rest. `Eyes` and `Brows` have a node of the same picture.
     pub const REST: Self = Self::Mouth { opening: 0, width: WIDTH_REST, mood: MOOD_REST };
-
-    /// Whether this is the mouth's region.
-    pub const fn is_mouth(self) -> bool {
-        matches!(self, Self::Mouth { .. } | Self::Pressed { .. } | Self::Tucked)
-    }
 
     /// The pose that the node's picture shows. Nodes at rest have the same one, so they share their picture.
     pub fn pose(self) -> FacePose {
@@ -463,5 +462,209 @@ fn sane(pose: &FacePose) -> FacePose {
             roll: turn(pose.head.roll),
             translation: pose.head.translation.map(turn),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use visage_core::{Emotion, VISEMES, emotion_face, viseme_mouth};
+
+    use super::*;
+
+    /// Every node of the grid.
+    fn all() -> Vec<Node> {
+        let mut nodes = vec![Node::Tucked];
+        for mood in 0..4 {
+            nodes.push(Node::Pressed { mood });
+            for opening in 0..11 {
+                nodes.extend((0..5).map(|width| Node::Mouth { opening, width, mood }));
+            }
+        }
+        for x in 0..5 {
+            for y in 0..5 {
+                nodes.extend((0..5).map(|lids| eyes(lids, [x, y])));
+            }
+        }
+        nodes.extend((0..15).map(|index| Node::Brows { inner: index % 3, outer: index / 3 }));
+        nodes.sort();
+        nodes.dedup();
+        nodes
+    }
+
+    fn regions(coordinates: &Coordinates) -> [Vec<Share>; 5] {
+        let [right, left] = &coordinates.sides;
+        [coordinates.mouth.shares(), right.eyes(), left.eyes(), right.brows(), left.brows()]
+    }
+
+    /// Two hundred poses between the faces that the program makes, and some that it never does.
+    fn poses() -> Vec<FacePose> {
+        let mut poses = Vec::new();
+        let mut random = 1_u32;
+        let mut next = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 8) as f32 / (1 << 24) as f32
+        };
+        for _ in 0..200 {
+            let mut pose = FacePose::default();
+            for viseme in VISEMES {
+                let amount = next().powi(6);
+                pose.add_scaled(&FacePose::of(viseme_mouth(viseme)), amount);
+            }
+            let emotion = Emotion::ALL[(next() * 6.0) as usize];
+            pose.add_scaled(&emotion_face(emotion), next());
+            for shape in BLENDSHAPES {
+                if next() < 0.1 {
+                    pose[shape] += next();
+                }
+            }
+            poses.push(pose.clamped());
+        }
+        poses
+    }
+
+    #[test]
+    fn a_node_is_where_its_pose_says() {
+        for node in all() {
+            let coordinates = Coordinates::of(&node.pose());
+            let shares = match node {
+                Node::Eyes { .. } => coordinates.sides[0].eyes(),
+                Node::Brows { .. } => coordinates.sides[1].brows(),
+                _ => coordinates.mouth.shares(),
+            };
+            // What a pose loses by being counted in steps is the only difference.
+            let share = shares.iter().find(|(there, _)| *there == node).map_or(0.0, |(_, share)| *share);
+            assert!(share > 0.75, "{node:?}: {share}, {coordinates:?}");
+            assert!(coordinates.residual(&node.pose()) < 0.08, "{node:?}: {}", coordinates.residual(&node.pose()));
+            for (region, shares) in regions(&coordinates).into_iter().enumerate() {
+                let own = match node {
+                    Node::Eyes { .. } => region == 1 || region == 2,
+                    Node::Brows { .. } => region > 2,
+                    _ => region == 0,
+                };
+                assert!(own || shares.len() == 1 && shares[0].0.pose() == Node::REST.pose(), "{node:?} moves {region}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_are_positive_and_sum_to_one() {
+        for pose in poses() {
+            for shares in regions(&Coordinates::of(&pose)) {
+                let sum: f32 = shares.iter().map(|(_, share)| share).sum();
+                assert!((sum - 1.0).abs() < 1e-4, "{sum}: {shares:?}");
+                assert!(shares.iter().all(|(_, share)| *share > 0.0));
+                let mut nodes: Vec<Node> = shares.iter().map(|(node, _)| *node).collect();
+                nodes.sort();
+                nodes.dedup();
+                assert_eq!(nodes.len(), shares.len(), "a node comes twice");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_do_not_jump() {
+        const STEPS: usize = 400;
+        let poses = poses();
+        for pair in poses.windows(2).step_by(5) {
+            let mut before: Option<[HashMap<Node, f32>; 5]> = None;
+            for step in 0..=STEPS {
+                let mut pose = pair[0].clone();
+                let t = step as f32 / STEPS as f32;
+                pose.add_scaled(&pair[0], -t);
+                pose.add_scaled(&pair[1], t);
+                let now = regions(&Coordinates::of(&pose)).map(|shares| shares.into_iter().collect::<HashMap<_, _>>());
+                for (before, now) in before.iter().flatten().zip(&now) {
+                    let weight = |shares: &HashMap<Node, f32>, node| shares.get(node).copied().unwrap_or_default();
+                    for node in before.keys().chain(now.keys()) {
+                        let jump = (weight(before, node) - weight(now, node)).abs();
+                        assert!(jump < 0.09, "{node:?} jumps by {jump} at {t}");
+                    }
+                }
+                before = Some(now);
+            }
+        }
+    }
+
+    #[test]
+    fn the_faces_of_the_program_are_near_the_grid() {
+        let check = |pose: &FacePose, limit: f32, what: &str| {
+            let residual = Coordinates::of(pose).residual(pose);
+            assert!(residual <= limit, "{what}: {residual}");
+        };
+        for viseme in VISEMES {
+            // The tongue of TH is not shown.
+            check(&FacePose::of(viseme_mouth(viseme)), 0.36, &format!("{viseme:?}"));
+        }
+        for emotion in Emotion::ALL {
+            // The mouth to a side of the thoughtful face is not.
+            check(&emotion_face(emotion), 0.51, emotion.name());
+        }
+        let puffed = FacePose::of(&[(CheekPuff, 1.0)]);
+        assert_eq!(Coordinates::of(&puffed).residual(&puffed), 1.0);
+    }
+
+    #[test]
+    fn closures_and_sides_are_told_apart() {
+        let mouth = |viseme| Coordinates::of(&FacePose::of(viseme_mouth(viseme))).mouth;
+        for viseme in VISEMES {
+            let found = mouth(viseme);
+            assert_eq!(found.pressed > 0.9, viseme == visage_core::Viseme::PP, "{viseme:?}: {found:?}");
+            assert_eq!(found.tucked > 0.9, viseme == visage_core::Viseme::FF, "{viseme:?}: {found:?}");
+            assert_eq!(found.mood, 0.0, "{viseme:?}: speech has no mood");
+        }
+        let wink = Coordinates::of(&FacePose::of(&[(EyeBlinkRight, 1.0), (BrowOuterUpLeft, 1.0)]));
+        assert_eq!(wink.sides.map(|side| (side.lids, side.outer)), [(1.0, 0.0), (0.0, 1.0)]);
+        let left = Coordinates::of(&FacePose::of(&[(EyeLookOutLeft, 0.5), (EyeLookInRight, 0.5)]));
+        assert_eq!(left.sides.map(|side| side.gaze), [[0.5, 0.0]; 2]);
+    }
+
+    #[test]
+    fn stand_ins_lead_to_nodes_that_need_none() {
+        for node in all() {
+            let mut open = vec![(node, 1.0)];
+            let (mut steps, mut sum) = (0, 0.0);
+            while let Some((node, share)) = open.pop() {
+                steps += 1;
+                assert!(steps < 100, "{node:?} goes round in a circle");
+                let stand_ins = node.stand_ins();
+                if stand_ins.is_empty() {
+                    sum += share;
+                }
+                open.extend(stand_ins.into_iter().map(|(other, part)| (other, share * part)));
+            }
+            assert!((sum - 1.0_f32).abs() < 1e-5, "{node:?}: {sum}");
+        }
+        // An expression never vanishes silently.
+        for (node, kept) in [
+            (Node::Mouth { opening: 0, width: WIDTH_REST, mood: 3 }, "a smile"),
+            (Node::Mouth { opening: 0, width: WIDTH_REST, mood: 0 }, "a frown"),
+            (Node::Pressed { mood: MOOD_REST }, "closed lips"),
+            (Node::Eyes { lids: 4, gaze: [GAZE_REST; 2] }, "a blink"),
+            (Node::Brows { inner: 2, outer: 2 }, "raised brows"),
+            (Node::REST, "rest"),
+        ] {
+            assert!(node.stand_ins().is_empty(), "{kept}");
+        }
+    }
+
+    #[test]
+    fn poses_are_counted_in_steps_and_whatever_comes_is_a_pose() {
+        for pose in poses().into_iter().chain(all().into_iter().map(Node::pose)) {
+            let snapped = snap(&pose);
+            assert_eq!((snap(&snapped), steps(&snapped)), (snapped.clone(), steps(&pose)));
+            let farthest = pose.shapes.iter().zip(&snapped.shapes).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(farthest <= 0.5 / SHAPE_STEPS + 1e-6, "{farthest}");
+        }
+        let head = HeadPose { yaw: 0.101, pitch: -0.2, roll: 9.0, translation: [0.3, f32::INFINITY, f32::NAN] };
+        let odd = snap(&FacePose { shapes: [f32::NAN; 52], head });
+        assert_eq!(odd.shapes, [0.0; 52]);
+        assert!((odd.head.yaw - 0.101).abs() <= 0.5 / ANGLE_STEPS && odd.head.roll <= HEAD_LIMIT + 0.01);
+        assert!(odd.head.translation[1] <= HEAD_LIMIT + 0.01 && odd.head.translation[2] == 0.0);
+        let wild = FacePose { shapes: [1e9; 52], head: HeadPose { yaw: f32::NEG_INFINITY, ..head } };
+        for shares in regions(&Coordinates::of(&wild)) {
+            assert!((shares.iter().map(|(_, share)| share).sum::<f32>() - 1.0).abs() < 1e-4);
+        }
     }
 }

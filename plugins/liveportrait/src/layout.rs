@@ -91,7 +91,7 @@ impl Layout {
     /// same scale, smaller is nearer). A face whose landmarks make no sense has the usual proportions.
     pub fn of(landmark: impl Fn(usize) -> [f32; 3]) -> Self {
         let mean = |points: &[usize]| {
-            let sum = points.iter().map(|&point| landmark(point)).fold([0.0; 3], |sum, at| add(sum, at));
+            let sum = points.iter().map(|&point| landmark(point)).fold([0.0; 3], add);
             sum.map(|value: f32| value / points.len() as f32)
         };
         let [right, left] = CORNERS.map(|corners| mean(&corners));
@@ -112,7 +112,8 @@ impl Layout {
             radius: [(end - start) / 2.0, (chin - top) / 2.0],
             eyes,
             neck: [(right[0] + left[0]) / 2.0, (right[1] + left[1]) / 2.0 + NECK_BELOW * eyes],
-            depth: depth.clamp(DEPTHS.0 * eyes, DEPTHS.1 * eyes),
+            // Not `clamp`, which does not bear what is no number.
+            depth: depth.max(DEPTHS.0 * eyes).min(DEPTHS.1 * eyes),
         };
         if found.makes_sense() { found } else { Self::default() }
     }

@@ -30,11 +30,6 @@ impl Picture {
     pub(crate) fn row(&self, y: usize) -> &[u8] {
         &self.0[y * ROW..][..ROW]
     }
-
-    /// The bytes themselves, not copied.
-    pub fn into_rgb(self) -> Arc<[u8]> {
-        self.0
-    }
 }
 
 impl fmt::Debug for Picture {

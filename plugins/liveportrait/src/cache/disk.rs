@@ -78,7 +78,7 @@ impl Disk {
         let failed = |source| CacheError { path: root.clone(), source };
         fs::create_dir_all(&root).map_err(failed)?;
         let entries = entries(&root).map_err(failed)?;
-        let bytes = AtomicU64::new(entries.iter().map(|entry| entry.bytes).sum());
+        let bytes = AtomicU64::new(entries.iter().map(|entry| entry.bytes).sum::<u64>());
         Ok(Self { root, limit, bytes, cleaning: Mutex::new(()) })
     }
 
@@ -404,7 +404,7 @@ mod tests {
         assert!(matches!(disk.read(&key(0)), Found::Picture(_)));
         disk.write(&key(5), &noise(5)).expect("writable");
         assert_eq!(there(&disk, 0..8), BTreeSet::from([0, 3, 4, 5]), "down to nine tenths");
-        assert_eq!(disk.bytes(), entries(&disk.root).expect("readable").iter().map(|entry| entry.bytes).sum());
+        assert_eq!(disk.bytes(), entries(&disk.root).expect("readable").iter().map(|entry| entry.bytes).sum::<u64>());
         assert!(disk.bytes() <= disk.limit);
     }
 

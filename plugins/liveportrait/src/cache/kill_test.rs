@@ -16,10 +16,12 @@ use crate::picture::{BYTES, Picture};
 
 /// Says to the child which folder it is to write to.
 const FOLDER: &str = "VISAGE_PICTURES_KILL_TEST_FOLDER";
+/// Says to the child with which picture it begins.
+const FIRST: &str = "VISAGE_PICTURES_KILL_TEST_FIRST";
 /// How often the child is killed.
 const KILLS: usize = 25;
 /// Pictures that it writes, again and again.
-const PICTURES: usize = 24;
+const PICTURES: usize = 20;
 
 fn open(folder: &Path) -> PictureCache {
     let settings = CacheSettings { memory: 0, folder: Some(folder.to_owned()), disk: u64::MAX };
@@ -36,39 +38,41 @@ fn picture(number: usize) -> Picture {
     Picture::new(bytes).expect("it has the right size")
 }
 
-fn write_for_ever(folder: &Path) -> ! {
+/// Writes all pictures, from the given one on, again and again.
+fn write_for_ever(folder: &Path, first: usize) -> ! {
     let cache = open(folder);
-    for number in (0..PICTURES).cycle() {
-        cache.put(&key(number), &picture(number)).expect("writable");
+    for number in first.. {
+        cache.put(&key(number % PICTURES), &picture(number % PICTURES)).expect("writable");
     }
     unreachable!("the numbers never end")
 }
 
-fn files(folder: &Path) -> usize {
-    let folders = fs::read_dir(folder).expect("readable").flatten();
-    folders.map(|folder| fs::read_dir(folder.path()).map_or(0, Iterator::count)).sum()
-}
-
 #[test]
 fn a_killed_writer_leaves_no_damaged_picture() {
-    if let Some(folder) = env::var_os(FOLDER) {
-        write_for_ever(Path::new(&folder));
+    if let (Some(folder), Ok(first)) = (env::var_os(FOLDER), env::var(FIRST)) {
+        write_for_ever(Path::new(&folder), first.parse().expect("the parent's number"));
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut kept = BTreeSet::new();
     for kill in 0..KILLS {
-        let before = files(folder.path());
+        // The child's first picture is missing. When it appears the child is at work on the next ones.
+        let first = kill % PICTURES;
+        let path = key(first).path(folder.path());
+        if kept.remove(&first) {
+            fs::remove_file(&path).expect("it was kept");
+        }
         let mut child = Command::new(env::current_exe().expect("a test has a file"))
             .args(["--exact", "cache::kill_test::a_killed_writer_leaves_no_damaged_picture"])
             .env(FOLDER, folder.path())
+            .env(FIRST, first.to_string())
             .stdout(Stdio::null())
             .spawn()
             .expect("the test can be started once more");
-        // It is killed while it writes, not while it starts. Later children find all pictures there and replace them.
         let started = Instant::now();
-        while files(folder.path()) == before {
+        while !path.exists() {
             assert!(started.elapsed() < Duration::from_secs(60), "the child writes nothing");
             assert!(child.try_wait().expect("a child").is_none(), "the child has ended");
+            std::thread::sleep(Duration::from_millis(1));
         }
         std::thread::sleep(Duration::from_micros((kill * 2_417 % 30_000) as u64));
         child.kill().expect("a child can be killed");
@@ -81,10 +85,10 @@ fn a_killed_writer_leaves_no_damaged_picture() {
                     assert!(found == picture(number), "another picture");
                     kept.insert(number);
                 }
-                None => assert!(!kept.contains(&number), "picture {number} is lost"),
+                None => assert!(number != first && !kept.contains(&number), "picture {number} is lost"),
             }
         }
         assert_eq!(cache.statistics().damaged, 0, "a file appeared before it was whole");
     }
-    assert!(kept.len() > 1, "the child was killed too early to see anything");
+    assert_eq!(kept.len(), PICTURES);
 }

@@ -246,7 +246,7 @@ impl PictureCache {
     }
 
     /// Whether one more picture fits into memory without another one leaving it.
-    pub(crate) fn has_room(&self) -> bool {
+    pub fn has_room(&self) -> bool {
         self.memory().room() >= BYTES
     }
 
