@@ -155,7 +155,8 @@ fn read_node(model: &[u8], node: Range<usize>, plan: &mut Plan) -> Result<(), St
         let mode = attributes.iter().find(|attribute| &model[attribute.name.clone()] == b"mode");
         plan.modes.extend(mode.map(|mode| mode.text.clone()));
     }
-    // What else has changed between opset 16 and 20 accepts what it accepted, and means the same (onnx/docs/Changelog.md).
+    // What else has changed between opset 16 and 20 accepts what it accepted, and means the same
+    // (onnx/docs/Changelog.md).
     let changed = (REDUCTIONS.contains(&operator) && has(b"axes"))
         || (operator == b"Split" && inputs < 2 && !has(b"num_outputs"))
         || (operator == b"DFT" && has(b"axis"));
@@ -188,8 +189,8 @@ fn read_attribute(model: &[u8], attribute: Range<usize>, plan: &mut Plan) -> Res
     Ok(read)
 }
 
-/// Gives a mode its name of opset 20, which is shorter. The text's length takes the bytes that become free: a number may
-/// have more bytes than it needs.
+/// Gives a mode its name of opset 20, which is shorter. The text's length takes the bytes that become free: a number
+/// may have more bytes than it needs.
 fn rename_mode(model: &mut [u8], text: Range<usize>) {
     let new: &[u8] = match &model[text.clone()] {
         b"bilinear" => b"linear",
@@ -282,9 +283,9 @@ impl Iterator for Fields<'_> {
 pub(crate) const PROBE_INPUTS: [(&str, &[usize]); 2] = [("volume", &[1, 1, 2, 2, 2]), ("grid", &[1, 1, 1, 1, 3])];
 pub(crate) const PROBE_OUTPUT: &str = "sample";
 
-/// A small model around GridSample of opset 16 on a volume of 2×2×2, at one point: what LivePortrait's warping network asks
-/// of a provider and not every provider has. Operators that every provider has stand before and behind it, as OpenVINO
-/// leaves lone nodes to the processor and takes those in company.
+/// A small model around GridSample of opset 16 on a volume of 2×2×2, at one point: what LivePortrait's warping network
+/// asks of a provider and not every provider has. Operators that every provider has stand before and behind it, as
+/// OpenVINO leaves lone nodes to the processor and takes those in company.
 pub(crate) fn probe() -> Vec<u8> {
     let [volume, grid] = PROBE_INPUTS;
     let mode = [field(ATTRIBUTE_NAME, b"mode"), field(ATTRIBUTE_TEXT, b"bilinear"), number(20, 3)].concat();

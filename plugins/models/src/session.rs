@@ -316,8 +316,8 @@ fn run_bound(
     // A binding for each run: one that is used again gives its outputs the memory of those before.
     let mut binding = session.create_binding()?;
     for (name, input) in inputs {
-        // What is on the processor is handed over as a copy, which the binding keeps. It would copy borrowed memory itself, and
-        // `ort` 2.0.0-rc.15 waits for itself forever over that, where the input is wanted on the processor.
+        // What is on the processor is handed over as a copy, which the binding keeps. It would copy borrowed memory
+        // itself, and `ort` 2.0.0-rc.15 waits for itself forever over that where the input is wanted on the processor.
         match input {
             Ready::F32(array) => binding.bind_input(*name, &ort::value::Tensor::from_array(array.to_owned())?)?,
             Ready::I64(array) => binding.bind_input(*name, &ort::value::Tensor::from_array(array.to_owned())?)?,
@@ -479,8 +479,8 @@ fn report(model: &str, chosen: &Chosen) {
     }
 }
 
-/// What a network such as LivePortrait's warping would run on: loads a small model of its kind with `choice` and runs it.
-/// Takes a moment where a card has to be woken.
+/// What a network such as LivePortrait's warping would run on: loads a small model of its kind with `choice` and runs
+/// it. Takes a moment where a card has to be woken.
 ///
 /// # Errors
 /// Like [`Session::load`], and [`SessionError::Run`] if the provider computes nothing or something else than it should.
