@@ -226,8 +226,8 @@ impl Catalogue {
         })
     }
 
-    /// The models that are fetched with `ids` on this machine, without `ids` themselves. `has` says what the machine has; it
-    /// is asked only where the answer matters, and once for each kind.
+    /// The models that are fetched with `ids` on this machine, without `ids` themselves. `has` says what the machine
+    /// has; it is asked only where the answer matters, and once for each kind.
     pub fn companions(&self, ids: &[&str], mut has: impl FnMut(Hardware) -> bool) -> Vec<&str> {
         let mut found: Vec<&str> = Vec::new();
         let asked = self.models.iter().filter(|model| ids.contains(&model.id.as_str()));

@@ -69,8 +69,8 @@ impl Check {
     }
 }
 
-/// Looks at ONNX Runtime, at what it can run on, and at every model of the catalogue. Loads the runtime's library, and wakes
-/// a graphics card that it can use.
+/// Looks at ONNX Runtime, at what it can run on, and at every model of the catalogue. Loads the runtime's library, and
+/// wakes a graphics card that it can use.
 pub fn checks(catalogue: &Catalogue, store: &Store) -> Vec<Check> {
     let runtime = match runtime() {
         Ok((path, _)) => Check::ok("ONNX Runtime", path.display().to_string()),
@@ -88,7 +88,8 @@ pub fn checks(catalogue: &Catalogue, store: &Store) -> Vec<Check> {
     ];
     for model in &catalogue.models {
         if [LIBRARY_ID, LIVEPORTRAIT_ID].contains(&model.id.as_str()) {
-            // The library may come from elsewhere; whether it can be loaded is what counts. LivePortrait has its own line.
+            // The library may come from elsewhere; whether it can be loaded is what counts. LivePortrait has its own
+            // line.
             continue;
         }
         let name = format!("model {}", model.id);
@@ -157,7 +158,8 @@ fn card(card: Result<NvidiaCard, NoNvidia>, fetched: bool) -> Check {
     }
 }
 
-/// Whether LivePortrait's networks are there, and what they run on. `chosen` comes from a network of its hardest operator.
+/// Whether LivePortrait's networks are there, and what they run on. `chosen` comes from a network of its hardest
+/// operator.
 fn neural_renderer(state: State, chosen: Result<Chosen, SessionError>) -> Check {
     const NAME: &str = "LivePortrait";
     let fetch = format!("`visage models fetch {LIVEPORTRAIT_ID}` brings it");

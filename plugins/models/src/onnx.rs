@@ -155,7 +155,8 @@ fn read_node(model: &[u8], node: Range<usize>, plan: &mut Plan) -> Result<(), St
         let mode = attributes.iter().find(|attribute| &model[attribute.name.clone()] == b"mode");
         plan.modes.extend(mode.map(|mode| mode.text.clone()));
     }
-    // What else has changed between opset 16 and 20 accepts what it accepted, and means the same (onnx/docs/Changelog.md).
+    // What else has changed between opset 16 and 20 accepts what it accepted, and means the same
+    // (onnx/docs/Changelog.md).
     let changed = (REDUCTIONS.contains(&operator) && has(b"axes"))
         || (operator == b"Split" && inputs < 2 && !has(b"num_outputs"))
         || (operator == b"DFT" && has(b"axis"));
@@ -188,8 +189,8 @@ fn read_attribute(model: &[u8], attribute: Range<usize>, plan: &mut Plan) -> Res
     Ok(read)
 }
 
-/// Gives a mode its name of opset 20, which is shorter. The text's length takes the bytes that become free: a number may
-/// have more bytes than it needs.
+/// Gives a mode its name of opset 20, which is shorter. The text's length takes the bytes that become free: a number
+/// may have more bytes than it needs.
 fn rename_mode(model: &mut [u8], text: Range<usize>) {
     let new: &[u8] = match &model[text.clone()] {
         b"bilinear" => b"linear",
@@ -282,15 +283,12 @@ impl Iterator for Fields<'_> {
 pub(crate) const PROBE_INPUTS: [(&str, &[usize]); 2] = [("volume", &[1, 1, 2, 2, 2]), ("grid", &[1, 1, 1, 1, 3])];
 pub(crate) const PROBE_OUTPUT: &str = "sample";
 
-/// A small model around GridSample of opset 16 on a volume of 2×2×2, at one point: what LivePortrait's warping network asks
-/// of a provider and not every provider has. Operators that every provider has stand before and behind it, as OpenVINO
-/// leaves lone nodes to the processor and takes those in company.
+/// A small model around GridSample of opset 16 on a volume of 2×2×2, at one point: what LivePortrait's warping network
+/// asks of a provider and not every provider has. Operators that every provider has stand before and behind it, as
+/// OpenVINO leaves lone nodes to the processor and takes those in company.
 pub(crate) fn probe() -> Vec<u8> {
     let [volume, grid] = PROBE_INPUTS;
     let mode = [field(ATTRIBUTE_NAME, b"mode"), field(ATTRIBUTE_TEXT, b"bilinear"), number(20, 3)].concat();
-    let relu = |input: &str, output: &str| {
-        [field(NODE_INPUT, input.as_bytes()), field(NODE_OUTPUT, output.as_bytes()), field(NODE_TYPE, b"Relu")].concat()
-    };
     let sampler = [
         field(NODE_INPUT, b"positive"),
         field(NODE_INPUT, grid.0.as_bytes()),
@@ -299,9 +297,9 @@ pub(crate) fn probe() -> Vec<u8> {
         field(NODE_ATTRIBUTE, &mode),
     ];
     let graph = [
-        field(GRAPH_NODE, &relu(volume.0, "positive")),
+        field(GRAPH_NODE, &plain_node("Relu", &[volume.0], "positive")),
         field(GRAPH_NODE, &sampler.concat()),
-        field(GRAPH_NODE, &relu("sampled", PROBE_OUTPUT)),
+        field(GRAPH_NODE, &plain_node("Relu", &["sampled"], PROBE_OUTPUT)),
         field(GRAPH_NAME, b"probe"),
         field(GRAPH_INPUT, &value_info(volume.0, volume.1)),
         field(GRAPH_INPUT, &value_info(grid.0, grid.1)),
@@ -309,6 +307,29 @@ pub(crate) fn probe() -> Vec<u8> {
     ];
     let opset = number(OPSET_VERSION, 16);
     [number(MODEL_IR_VERSION, 8), field(MODEL_GRAPH, &graph.concat()), field(MODEL_OPSET, &opset)].concat()
+}
+
+/// A node without attributes.
+fn plain_node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
+    let mut bytes: Vec<u8> = inputs.iter().flat_map(|input| field(NODE_INPUT, input.as_bytes())).collect();
+    bytes.extend(field(NODE_OUTPUT, output.as_bytes()));
+    bytes.extend(field(NODE_TYPE, operator.as_bytes()));
+    bytes
+}
+
+/// For tests: x, three numbers → "double", "square" and "minus" of each.
+#[cfg(test)]
+pub(crate) fn arithmetic() -> Vec<u8> {
+    let nodes = [
+        plain_node("Add", &["x", "x"], "double"),
+        plain_node("Mul", &["x", "x"], "square"),
+        plain_node("Neg", &["x"], "minus"),
+    ];
+    let mut graph: Vec<u8> = nodes.iter().flat_map(|node| field(GRAPH_NODE, node)).collect();
+    graph.extend(field(GRAPH_NAME, b"arithmetic"));
+    graph.extend(field(GRAPH_INPUT, &value_info("x", &[3])));
+    graph.extend(["double", "square", "minus"].iter().flat_map(|name| field(GRAPH_OUTPUT, &value_info(name, &[3]))));
+    [number(MODEL_IR_VERSION, 8), field(MODEL_GRAPH, &graph), field(MODEL_OPSET, &number(OPSET_VERSION, 16))].concat()
 }
 
 /// A tensor of 32-bit floating point.

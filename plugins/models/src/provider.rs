@@ -232,8 +232,8 @@ pub(crate) fn explain(provider: Provider, passed: &[Passed], card: impl FnOnce()
     if reasons.is_empty() {
         reasons.push("it is the best for this system, and it started".to_owned());
     }
-    // One that is there and did not start is nearer than one that would have to be fetched, and that helps only where there is
-    // a card. On a card already nothing is left to be done.
+    // One that is there and did not start is nearer than one that would have to be fetched, and that helps only where
+    // there is a card. On a card already nothing is left to be done.
     let broken = [Provider::Cuda, Provider::TensorRt].into_iter().find_map(|card| {
         let failure = passed.iter().find(|one| one.provider == card)?.failure.as_ref()?;
         Some(card.remedy_broken(failure))

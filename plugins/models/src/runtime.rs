@@ -1,8 +1,8 @@
 //! The ONNX Runtime library of this process, and the execution providers in it.
 //!
 //! The library is loaded at run time and once (see [`library`](crate::library) for where it is looked for), so that one
-//! build serves processors and graphics cards. A provider is registered such that its failure is an error: ONNX
-//! Runtime would else run the network on the processor and say nothing.
+//! build serves processors and graphics cards. A provider is registered such that its failure is an error: ONNX Runtime
+//! would else run the network on the processor and say nothing (docs-secretary/adr/0010-providers-by-library.md).
 
 use std::{
     path::{Path, PathBuf},
@@ -106,7 +106,8 @@ pub(crate) fn register(
     options: &SessionOptions,
 ) -> Result<SessionBuilder, String> {
     let cuda = || {
-        // The shapes of a network never change, so the search for the fastest convolutions is made once, in its first run.
+        // The shapes of a network never change, so the search for the fastest convolutions is made once, in its first
+        // run.
         ep::CUDA::default()
             .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Exhaustive)
             .with_tf32(options.half)
@@ -175,9 +176,9 @@ pub(crate) fn device(provider: Provider) -> Option<AllocationDevice<'static>> {
     }
 }
 
-/// CUDA's and cuDNN's libraries, each behind those that it needs. Where the catalogue's "cuda-libraries" are fetched, they
-/// are loaded by their full paths: ONNX Runtime's provider then finds them under their names, and nobody has to set the
-/// loader's search path. What is missing is left to the system.
+/// CUDA's and cuDNN's libraries, each behind those that it needs. Where the catalogue's "cuda-libraries" are fetched,
+/// they are loaded by their full paths: ONNX Runtime's provider then finds them under their names, and nobody has to
+/// set the loader's search path. What is missing is left to the system.
 const CUDA_LIBRARIES: &[&str] = if cfg!(windows) {
     &[
         "cudart64_13.dll",

@@ -201,14 +201,10 @@ impl Session {
         let ready = inputs.iter().map(|(name, input)| Ok((*name, Ready::new(input, near)?)));
         let ready = ready.collect::<Result<Vec<_>, SessionError>>()?;
         let failed = |reason| SessionError::Run { model: self.model.clone(), reason };
-        let mut values = Vec::with_capacity(ready.len());
-        for (name, input) in &ready {
-            values.push((*name, input.value().map_err(|error| failed(error.to_string()))?));
-        }
         let inner = self.session.inner();
         let results = match device(self.chosen.provider).filter(|_| !keep.is_empty()) {
-            None => self.session.run(values).map(whole),
-            Some(device) => run_bound(&mut self.session, &values, &self.outputs, keep, device),
+            None => run_plain(&mut self.session, &ready),
+            Some(device) => run_bound(&mut self.session, &ready, &self.outputs, keep, device),
         };
         let mut results = results.map_err(|error| failed(error.to_string()))?;
         let mut outputs = Vec::with_capacity(self.outputs.len());
@@ -298,19 +294,35 @@ fn whole(results: SessionOutputs<'_>) -> Vec<(String, DynValue)> {
     results.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// Runs with the inputs as they lie, and everything that is given on the processor.
+fn run_plain(
+    session: &mut ort::session::Session,
+    inputs: &[(&str, Ready<'_>)],
+) -> ort::Result<Vec<(String, DynValue)>> {
+    let values = inputs.iter().map(|(name, input)| Ok((*name, input.value()?)));
+    session.run(values.collect::<ort::Result<Vec<_>>>()?).map(whole)
+}
+
 /// Runs with the outputs in `keep` bound to the device, where they stay, and the others to the processor.
 fn run_bound(
     session: &mut ort::session::Session,
-    values: &[(&str, SessionInputValue<'_>)],
+    inputs: &[(&str, Ready<'_>)],
     outputs: &[TensorInfo],
     keep: &[&str],
     device: AllocationDevice<'static>,
 ) -> ort::Result<Vec<(String, DynValue)>> {
     let far = MemoryInfo::new(device, 0, AllocatorType::Device, MemoryType::Default)?;
     let near = MemoryInfo::new(AllocationDevice::CPU, 0, AllocatorType::Device, MemoryType::CPUOutput)?;
+    // A binding for each run: one that is used again gives its outputs the memory of those before.
     let mut binding = session.create_binding()?;
-    for (name, value) in values {
-        binding.bind_input(*name, value)?;
+    for (name, input) in inputs {
+        // What is on the processor is handed over as a copy, which the binding keeps. It would copy borrowed memory
+        // itself, and `ort` 2.0.0-rc.15 waits for itself forever over that where the input is wanted on the processor.
+        match input {
+            Ready::F32(array) => binding.bind_input(*name, &ort::value::Tensor::from_array(array.to_owned())?)?,
+            Ready::I64(array) => binding.bind_input(*name, &ort::value::Tensor::from_array(array.to_owned())?)?,
+            Ready::Device(tensor) => binding.bind_input(*name, tensor.value())?,
+        }
     }
     for info in outputs {
         let place = if keep.contains(&info.name.as_str()) { &far } else { &near };
@@ -467,8 +479,8 @@ fn report(model: &str, chosen: &Chosen) {
     }
 }
 
-/// What a network such as LivePortrait's warping would run on: loads a small model of its kind with `choice` and runs it.
-/// Takes a moment where a card has to be woken.
+/// What a network such as LivePortrait's warping would run on: loads a small model of its kind with `choice` and runs
+/// it. Takes a moment where a card has to be woken.
 ///
 /// # Errors
 /// Like [`Session::load`], and [`SessionError::Run`] if the provider computes nothing or something else than it should.
@@ -491,6 +503,33 @@ pub fn probe(choice: ProviderChoice) -> Result<Chosen, SessionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bound_outputs_are_those_of_a_plain_run_and_each_its_own() {
+        let mut session =
+            Session::from_bytes("three", &onnx::arithmetic(), &SessionOptions::default()).expect("it was fetched");
+        let session_inner = session.session.inner();
+        // As on a card, with the processor for a device.
+        let mut run = |x: Ready<'_>| {
+            let (inner, outputs) = (&mut session.session, &session.outputs);
+            run_bound(inner, &[("x", x)], outputs, &["square", "minus"], AllocationDevice::CPU).expect("it runs")
+        };
+        let three = Tensor::from(ndarray::Array1::from_elem(3, 3.0f32));
+        let near = |tensor| Ready::new(&Input::Host(tensor), true).expect("it is near");
+        let (first, mut again) = (run(near(&three)), run(near(&three)));
+        let (name, square) = again.swap_remove(1);
+        let kept = DeviceTensor::new(square, "three", &name, session_inner.clone()).expect("it is a tensor");
+        // What was kept goes into a later run, whose outputs are others.
+        let second = run(Ready::Device(&kept));
+        for (x, results) in [(3.0, first), (9.0, second)] {
+            let names: Vec<_> = results.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, ["double", "square", "minus"]);
+            for ((name, value), expected) in results.iter().zip([2.0 * x, x * x, -x]) {
+                let array = value.try_extract_array::<f32>().expect("it is near").to_owned();
+                assert_eq!(array, ndarray::Array1::from_elem(3, expected).into_dyn(), "{name} of {x}");
+            }
+        }
+    }
 
     /// The samples of a model at points inside and outside of a volume of 2×2×2.
     fn samples(bytes: &[u8]) -> Vec<f32> {
