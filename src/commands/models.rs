@@ -36,7 +36,7 @@ pub fn run(command: &Models) -> anyhow::Result<()> {
 }
 
 /// Adds what makes the models faster on this machine, and says so: it may be larger than they are.
-fn add_companions(catalogue: &Catalogue, ids: &mut Vec<&str>) {
+fn add_companions<'a>(catalogue: &'a Catalogue, ids: &mut Vec<&'a str>) {
     let mut answer = None;
     let found = catalogue.companions(ids, |hardware| match hardware {
         Hardware::Nvidia => answer.insert(nvidia_card()).is_ok(),
