@@ -1,7 +1,7 @@
 //! `visage bake`: what the neural renderer draws too slowly for this machine is drawn beforehand.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use visage_core::StopFlag;
+use visage_core::{Emotion, FacePose, StopFlag, emotion_face};
 use visage_library::block_on;
 use visage_liveportrait::Plan;
 use visage_models::Store;
@@ -22,7 +22,15 @@ pub fn run(asked: &Bake) -> anyhow::Result<()> {
     };
     let loaded = block_on(library.load(&id))?;
     let rig = RigBuilder::new(&Store::default()).build(&loaded.portrait)?;
-    let mut plan = Plan::speech();
+    // Speech first; then the character's emotions as it shows them.
+    let emotions = Emotion::ALL.into_iter().filter(|emotion| *emotion != Emotion::Neutral);
+    let mut plan = emotions.fold(Plan::speech(), |plan, emotion| {
+        let own = loaded.entry.file.emotions.get(&emotion).and_then(|own| own.shapes.as_ref());
+        plan.with_face(&own.map_or_else(
+            || emotion_face(emotion),
+            |shapes| FacePose::of(&shapes.iter().map(|(&shape, &weight)| (shape, weight)).collect::<Vec<_>>()),
+        ))
+    });
     if let Some(first) = asked.first {
         plan = plan.first(first);
     }

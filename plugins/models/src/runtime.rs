@@ -2,7 +2,7 @@
 //!
 //! The library is loaded at run time and once (see [`library`](crate::library) for where it is looked for), so that one
 //! build serves processors and graphics cards. A provider is registered such that its failure is an error: ONNX Runtime
-//! would else run the network on the processor and say nothing (docs-secretary/adr/0010-providers-by-library.md).
+//! would else run the network on the processor and say nothing (docs-secretary/adr/0011-providers-by-library.md).
 
 use std::{
     path::{Path, PathBuf},
