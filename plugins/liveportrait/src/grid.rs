@@ -618,6 +618,12 @@ mod tests {
         assert_eq!(wink.sides.map(|side| (side.lids, side.outer)), [(1.0, 0.0), (0.0, 1.0)]);
         let left = Coordinates::of(&FacePose::of(&[(EyeLookOutLeft, 0.5), (EyeLookInRight, 0.5)]));
         assert_eq!(left.sides.map(|side| side.gaze), [[0.5, 0.0]; 2]);
+        // Lids on their way hide where the eyes look: no pictures for each glance.
+        for (lids, reach) in [(0.0, 1.0), (0.25, 0.5), (0.5, 0.0), (1.0, 0.0), (-1.0, 0.0)] {
+            let side = Side { lids, gaze: [1.0, -1.0], inner: 0.0, outer: 0.0 };
+            let [(Node::Eyes { gaze: [x, y], .. }, _)] = side.eyes()[..] else { panic!("one node is there") };
+            assert_eq!([GAZE.at(x), GAZE.at(y)], [reach, -reach], "lids at {lids}");
+        }
     }
 
     #[test]
