@@ -29,7 +29,7 @@ pub enum Task {
         /// The tick of the pose, which the picture carries.
         tick: Tick,
         /// The pose.
-        pose: FacePose,
+        pose: Box<FacePose>,
         /// The emotions behind it.
         emotions: EmotionWeights,
     },

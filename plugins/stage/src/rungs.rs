@@ -321,7 +321,9 @@ impl Hand {
             Want::Closed => Order::Close,
             Want::Open => with(Task::Open),
             Want::Release => with(Task::Release),
-            Want::Draw => with(Task::Draw { tick: moment.tick, pose: moment.pose.clone(), emotions: *moment.emotions }),
+            Want::Draw => {
+                with(Task::Draw { tick: moment.tick, pose: Box::new(moment.pose.clone()), emotions: *moment.emotions })
+            }
         };
         self.orders.put(order);
         self.told = want;
