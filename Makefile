@@ -48,7 +48,7 @@ models: build ## Fetch the default models.
 
 .PHONY: test
 test: setup-test models format lint ## Check the format, lint, and run all tests.
-	cargo test --workspace
+	VISAGE_PICTURES=$(CARGO_TARGET_DIR)/pictures-of-tests cargo test --workspace
 
 .PHONY: format
 format: ## Check that the code is formatted as rustfmt.toml says.

@@ -1,6 +1,6 @@
 //! Which plugins there are and what they are given.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use bevy::{
     app::PluginGroupBuilder,
@@ -9,14 +9,16 @@ use bevy::{
     render::{RenderPlugin, settings::RenderCreation},
 };
 use visage_character::{CharacterPlugin, add_character_source};
+use visage_core::Rung;
 use visage_dialogue::DialoguePlugin;
 use visage_emotion::EmotionPlugin;
 use visage_hearing::HearingPlugin;
 use visage_library::{Library, LibraryError, Location, block_on};
 use visage_lipsync::LipsyncPlugin;
+use visage_liveportrait::{CacheError, CacheSettings, LivePortrait, PictureCache};
 use visage_models::resource;
 use visage_portrait::PortraitPlugin;
-use visage_schedule::SchedulePlugin;
+use visage_schedule::{RendererChoice, SchedulePlugin};
 use visage_stage::{Adapter, HeadlessPlugins, NoAdapter, StagePlugin};
 use visage_voice::VoicePlugin;
 
@@ -46,6 +48,10 @@ pub struct VisagePlugins {
     pub size: u32,
     /// Whether frames are brought back from the graphics device.
     pub capture: bool,
+    /// The renderers that stand above the mesh warp, best first (docs/avatar/renderers.md).
+    pub rungs: Vec<Rung>,
+    /// What is to draw, whatever a character asks for.
+    pub renderer: Option<RendererChoice>,
     /// Whether time is made rather than kept: a tick waits for its speech, and the same input gives the same output. Nobody
     /// is listened to, so the model that would do so is not loaded.
     pub offline: bool,
@@ -63,7 +69,13 @@ impl VisagePlugins {
             Some(id) => drop(block_on(library.load(id))?),
             None => drop(block_on(library.default_id())?),
         }
-        Ok(Self { library, character, size: stage.size, capture: true, offline: false })
+        // Without its folder of pictures a character still moves.
+        let rungs = liveportrait(&stage.neural).map(|neural| neural.rungs()).unwrap_or_else(|error| {
+            tracing::warn!("{error}");
+            Vec::new()
+        });
+        let renderer = stage.renderer.map(Into::into);
+        Ok(Self { library, character, size: stage.size, capture: true, rungs, renderer, offline: false })
     }
 }
 
@@ -78,9 +90,25 @@ impl PluginGroup for VisagePlugins {
             .add(VoicePlugin { wait_for_speech: self.offline, ..VoicePlugin::default() })
             .add(LipsyncPlugin::default())
             .add(EmotionPlugin::default())
-            .add(StagePlugin { size: self.size, capture: self.capture, ..StagePlugin::default() });
+            .add(StagePlugin {
+                size: self.size,
+                capture: self.capture,
+                rungs: self.rungs,
+                renderer: self.renderer,
+                offline: self.offline,
+                ..StagePlugin::default()
+            });
         if self.offline { plugins.disable::<HearingPlugin>() } else { plugins }
     }
+}
+
+/// The neural renderer as the command line wants it, with the pictures that it has drawn before.
+///
+/// # Errors
+/// The folder of the pictures cannot be made or read.
+pub fn liveportrait(neural: &cli::Neural) -> Result<LivePortrait, CacheError> {
+    let pictures = PictureCache::open(CacheSettings::default())?;
+    Ok(LivePortrait::new(neural.models.clone(), neural.provider, Arc::new(pictures)))
 }
 
 /// The characters of a folder or a bucket (`s3://bucket/prefix`), or the shipped ones.

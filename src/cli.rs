@@ -9,6 +9,8 @@ use std::{
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::{EnvFilter, fmt};
 use visage_core::Language;
+use visage_models::ProviderChoice;
+use visage_schedule::RendererChoice;
 use visage_server::{Limits, Origin};
 
 /// One still image and one RON file become a live, talking character.
@@ -33,6 +35,8 @@ pub enum Command {
     Serve(Serve),
     /// Render the character to a file, without window or browser.
     Render(Render),
+    /// Draw what the neural renderer is too slow for beforehand, so that it can be played.
+    Bake(Bake),
     /// Speak a text to a WAV file.
     Speak(Speak),
     /// Write down what is said in a sound file.
@@ -57,7 +61,8 @@ pub enum Command {
 impl Default for Command {
     /// `visage serve` with nothing else said.
     fn default() -> Self {
-        let stage = Stage { character: None, characters: None, size: DEFAULT_SIZE };
+        let stage =
+            Stage { character: None, characters: None, size: DEFAULT_SIZE, renderer: None, neural: Neural::default() };
         Self::Serve(Serve {
             stage,
             network: Network::default(),
@@ -84,6 +89,55 @@ pub struct Stage {
     /// Width and height of the picture in pixels, an even number.
     #[arg(long, default_value_t = DEFAULT_SIZE, value_parser = size)]
     pub size: u32,
+
+    /// What is to draw the character, instead of what its file says.
+    #[arg(long, value_name = "NAME")]
+    pub renderer: Option<RendererName>,
+
+    /// The neural renderer.
+    #[command(flatten)]
+    pub neural: Neural,
+}
+
+/// The neural renderer's networks.
+#[derive(Args, Clone, Debug)]
+pub struct Neural {
+    /// A folder with LivePortrait's networks, instead of what `visage models fetch liveportrait` has brought.
+    #[arg(long, value_name = "FOLDER")]
+    pub models: Option<PathBuf>,
+
+    /// What they run on: auto, cpu, cuda, tensorrt, coreml, directml or openvino. `cpu` by name also draws live, slow as it may be.
+    #[arg(long, value_name = "NAME", default_value_t = ProviderChoice::Auto)]
+    pub provider: ProviderChoice,
+}
+
+impl Default for Neural {
+    /// What has been fetched, on what there is.
+    fn default() -> Self {
+        Self { models: None, provider: ProviderChoice::Auto }
+    }
+}
+
+/// What is to draw a character.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RendererName {
+    /// The best that keeps up with 30 pictures a second.
+    Auto,
+    /// The portrait as a warped mesh.
+    Warp,
+    /// The neural renderer. `render` waits for its pictures, however long they take.
+    #[value(name = "liveportrait")]
+    LivePortrait,
+}
+
+impl From<RendererName> for RendererChoice {
+    fn from(name: RendererName) -> Self {
+        match name {
+            RendererName::Auto => Self::Auto,
+            RendererName::Warp => Self::Warp,
+            RendererName::LivePortrait => Self::LivePortrait,
+        }
+    }
 }
 
 /// VP8's colours are stored for every second pixel, so an odd size could be drawn but not sent.
@@ -211,6 +265,25 @@ pub struct Render {
     /// A folder to write one PNG for each frame to.
     #[arg(long)]
     pub frames: Option<PathBuf>,
+}
+
+/// `visage bake`
+#[derive(Args, Clone, Debug)]
+pub struct Bake {
+    /// Which character; the default one if left out.
+    pub character: Option<String>,
+
+    /// The folder of characters; the shipped ones if left out.
+    #[arg(long, env = "VISAGE_CHARACTERS")]
+    pub characters: Option<PathBuf>,
+
+    /// The neural renderer.
+    #[command(flatten)]
+    pub neural: Neural,
+
+    /// Only so many pictures, the most needed first. Those that are there already count.
+    #[arg(long, value_name = "COUNT")]
+    pub first: Option<usize>,
 }
 
 /// `visage speak`
@@ -434,6 +507,8 @@ pub enum Part {
     Tick,
     /// One character after the other; a thousand take about ten minutes.
     Switches,
+    /// The renderers side by side.
+    Renderers,
     /// The page in a browser.
     Page,
     /// The page through a network with 40 ms round trip and 1 % loss.
@@ -510,6 +585,7 @@ mod tests {
             (&["visage", "render", "--out", "a.webm"], "--text"),
             (&["visage", "serve", "--size", "5000"], "from 64 to 1080"),
             (&["visage", "serve", "--size", "513"], "even number"),
+            (&["visage", "serve", "--renderer", "neural"], "auto, warp, liveportrait"),
             (&["visage", "serve", "--tls-cert", "cert.pem"], "--tls-key"),
             (&["visage", "serve", "--tls", "self-signed", "--tls-cert", "a", "--tls-key", "b"], "cannot be used with"),
             (&["visage", "serve", "--allow-origin", "*"], "not the origin of a page"),

@@ -26,6 +26,9 @@ const ENTRANCE: u64 = 18_000;
 const COMING: u64 = 30;
 /// Ticks that the first sound may take after the order to speak.
 const SPEECH_BEGINS: u64 = 90;
+/// Ticks that the last frames may take after their own. A renderer that draws beside the tick needs one, and another one
+/// each time that a tick gives up waiting for it.
+const LAST_FRAMES: u64 = 30;
 /// Ticks that are rendered before the order to speak and after the last sound, so that nothing begins or ends abruptly.
 const LEAD: u64 = 10;
 const TAIL: u64 = 15;
@@ -82,7 +85,7 @@ pub fn render(
         }
         offline.tick();
         problems.hear(offline.world());
-        take.collect(offline.world(), sinks)?;
+        take.collect(offline.world(), u64::MAX, sinks)?;
         take.sound(offline.world(), ticks, sinks)?;
         progress(ticks);
         let sounding = offline.world().resource::<Sounding>();
@@ -98,9 +101,17 @@ pub fn render(
             bail!("interrupted");
         }
     }
-    // The frame of the last tick comes in the next one, which is not part of the take.
-    offline.tick();
-    take.expected_until(ticks, offline.world(), sinks)?;
+    // The frames of the last ticks come in the next ones, which are not part of the take.
+    for _ in 0..LAST_FRAMES {
+        if take.expected >= ticks || offline.should_exit() {
+            break;
+        }
+        offline.tick();
+        take.collect(offline.world(), ticks, sinks)?;
+    }
+    if take.expected != ticks {
+        bail!("{ticks} frames were drawn, but {} came back from the graphics device", take.expected);
+    }
     // It was rendered all the same, perhaps with another voice.
     problems.heard.iter().for_each(|problem| tracing::warn!("{problem}"));
     Ok(ticks)
@@ -178,10 +189,10 @@ struct Take {
 }
 
 impl Take {
-    /// Hands on the frames that have come.
-    fn collect(&mut self, world: &World, sinks: &mut [Box<dyn Sink>]) -> anyhow::Result<()> {
+    /// Hands on the frames that have come, up to the one before `end`.
+    fn collect(&mut self, world: &World, end: u64, sinks: &mut [Box<dyn Sink>]) -> anyhow::Result<()> {
         for FrameReady(frame) in self.frames.read(world.resource::<Messages<FrameReady>>()) {
-            let Some(index) = frame.tick.0.checked_sub(self.start.0) else { continue };
+            let Some(index) = frame.tick.0.checked_sub(self.start.0).filter(|index| *index < end) else { continue };
             if index != self.expected {
                 bail!("frame {} was lost by the graphics device", self.expected);
             }
@@ -198,15 +209,6 @@ impl Take {
         let block = AudioBlock { tick: Tick(index), ..world.resource::<Sounding>().block.clone() };
         for sink in sinks {
             sink.sound(&block)?;
-        }
-        Ok(())
-    }
-
-    /// Hands on the last frame and checks that there are `ticks`.
-    fn expected_until(&mut self, ticks: u64, world: &World, sinks: &mut [Box<dyn Sink>]) -> anyhow::Result<()> {
-        self.collect(world, sinks)?;
-        if self.expected != ticks {
-            bail!("{} frames were drawn, but {} came back from the graphics device", ticks, self.expected);
         }
         Ok(())
     }
@@ -289,6 +291,7 @@ impl Sink for WebmFile {
 mod tests {
     use std::sync::Mutex;
 
+    use visage_core::{FacePose, Raster, RenderError, Renderer, Rung};
     use visage_schedule::{ActiveCharacter, CharacterProfile, CurrentPose, SchedulePlugin, Speak, VisageSystems};
     use visage_stage::{Adapter, HeadlessPlugins, StagePlugin};
     use visage_testkit::{MockVoice, drawn_rig};
@@ -328,6 +331,10 @@ mod tests {
 
     /// A drawn character that hums what it is told and opens its mouth while it does.
     fn humming() -> App {
+        humming_on(StagePlugin { size: 64, ..default() })
+    }
+
+    fn humming_on(stage: StagePlugin) -> App {
         fn answer(mut orders: MessageReader<Say>, mut speak: MessageWriter<Speak>) {
             for order in orders.read() {
                 let (text, language) = (order.text.clone(), order.language.unwrap_or_default());
@@ -340,7 +347,7 @@ mod tests {
         let profile = CharacterProfile { id: "drawn".into(), name: "Drawn".into(), ..CharacterProfile::default() };
         let mut app = App::new();
         app.add_plugins(HeadlessPlugins::open(Adapter::Software).expect("mesa-vulkan-drivers is installed"))
-            .add_plugins((SchedulePlugin, MockVoice::default(), StagePlugin { size: 64, ..default() }))
+            .add_plugins((SchedulePlugin, MockVoice::default(), stage))
             .insert_resource(ActiveCharacter { profile: Arc::new(profile), rig: Arc::new(drawn_rig(128)) })
             .add_systems(FixedUpdate, answer.in_set(VisageSystems::Decide))
             .add_systems(FixedUpdate, mouth.in_set(VisageSystems::Animate));
@@ -371,6 +378,31 @@ mod tests {
         assert_ne!(first.frames[0], first.frames[LEAD as usize + 4], "the mouth moves with the sound");
         let (_, second) = take(humming(), "Hello");
         assert!(first == second, "the same text gives the same frames and sounds");
+    }
+
+    /// A renderer beside the tick is a tick behind, and so are its frames; sound and picture belong together all the same.
+    #[test]
+    fn a_slow_renderer_loses_no_frame_and_lips_stay_with_the_sound() {
+        struct Lips(u32);
+        impl Renderer for Lips {
+            fn render(&mut self, pose: &FacePose) -> Result<Raster, RenderError> {
+                let open = (pose[visage_core::Blendshape::JawOpen].min(1.0) * 255.0) as u8;
+                let rgba = [open, open, open, 255].repeat((self.0 * self.0) as usize).into();
+                Ok(Raster { width: self.0, height: self.0, rgba })
+            }
+            fn release(&mut self) {}
+        }
+        let lips = Rung::new("lips", |subject| Ok(Box::new(Lips(subject.size)) as Box<dyn Renderer>));
+        let app = humming_on(StagePlugin { size: 64, rungs: vec![lips], offline: true, ..default() });
+        let (ticks, given) = take(app, "Hello");
+        let ticks = ticks.expect("it speaks");
+        assert_eq!((ticks, given.frames.len() as u64, given.sounds.len() as u64), (LEAD + 10 + TAIL, ticks, ticks));
+        for (index, (frame, sound)) in given.frames.iter().zip(&given.sounds).enumerate() {
+            let open = ((sound.samples[400].abs() * 3.0).min(1.0) * 255.0) as u8;
+            assert!(frame.chunks_exact(4).all(|pixel| pixel == [open, open, open, 255]), "frame {index}");
+        }
+        let opened = given.frames.iter().filter(|frame| frame[0] > 0).count();
+        assert!(opened >= 8, "the mouth opens: {opened}");
     }
 
     /// A missing voice is told at the start, long before the character is on stage; another voice speaks.

@@ -98,6 +98,53 @@ fn a_sentence_is_rendered_to_a_film() {
     assert!(heard.contains(&"hello".to_owned()) && heard.contains(&"friend".to_owned()), "{heard:?}");
 }
 
+/// With networks of the published contract, small and with random weights: every picture comes from them.
+#[test]
+fn the_neural_renderer_bakes_and_draws() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pictures = folder.path().join("pictures");
+    let networks = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/liveportrait/fixtures/networks");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_visage"));
+        command.args(arguments).args(["--models", text(&networks)]).env("VISAGE_PICTURES", &pictures);
+        let output = command.output().expect("the program starts");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned(), error)
+    };
+    let (baked, told, error) = run(&["bake", "mira", "--first", "2"]);
+    assert!(baked && told.contains("2 pictures drawn, 0 were there"), "{told}{error}");
+    let (_, told, _) = run(&["bake", "mira", "--first", "3"]);
+    assert!(told.contains("1 pictures drawn, 2 were there"), "a bake goes on where it ended: {told}");
+
+    let frames = |renderer: &str| {
+        let frames = folder.path().join(renderer);
+        let (drawn, _, error) = run(&[
+            "render",
+            "--character",
+            "mira",
+            "--size",
+            "64",
+            "--text",
+            "Hi.",
+            "--renderer",
+            renderer,
+            "--frames",
+            text(&frames),
+        ]);
+        assert!(drawn, "{error}");
+        let count = fs::read_dir(&frames).expect("the frames are there").count();
+        let middle = image::open(frames.join("00012.png")).expect("a frame").into_rgb8();
+        (count, middle)
+    };
+    let (neural, of_networks) = frames("liveportrait");
+    let (warped, of_the_warp) = frames("warp");
+    assert_eq!(neural, warped, "every tick has its frame");
+    assert_ne!(of_networks, of_the_warp, "the networks draw something else");
+
+    let missing = refused(&["bake", "mira", "--models", text(folder.path())]);
+    assert!(missing.contains("has no appearance_feature_extractor.onnx"), "{missing}");
+}
+
 fn sound_of(film: &Path) -> std::path::PathBuf {
     let wav = film.with_extension("wav");
     let status = Command::new("ffmpeg").args(["-v", "error", "-i", text(film), text(&wav)]).status();

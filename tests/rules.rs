@@ -22,7 +22,8 @@ const EXTRA: [(&str, &[&str]); 6] = [
 ];
 
 /// Crates that may not know Bevy: they are computed and tested without a world.
-const WITHOUT_BEVY: [&str; 5] = ["visage_core", "visage_library", "visage_models", "visage_stream", "visage_warp"];
+const WITHOUT_BEVY: [&str; 6] =
+    ["visage_core", "visage_library", "visage_liveportrait", "visage_models", "visage_stream", "visage_warp"];
 
 /// Outside crates that one crate alone may import.
 const SINGLE_IMPORTS: [(&str, &str); 7] = [

@@ -12,6 +12,7 @@ import { Transcript } from "./modules/transcript.js";
 
 const element = (id) => document.getElementById(id);
 const LANGUAGES = { en: "English", de: "Deutsch" };
+const RENDERERS = { warp: "mesh warp", liveportrait: "LivePortrait", "liveportrait-baked": "LivePortrait, baked" };
 
 const session = new Session();
 const microphone = new Microphone();
@@ -271,6 +272,16 @@ function refresh() {
   const waking = state.character === null && state.characters.length > 0;
   const words = { idle: microphone.state === "on" ? "Ready to listen" : "At ease", listening: "Listening", thinking: "Thinking", speaking: "Speaking" };
   put(element("state-text"), waking ? "Getting ready" : (words[state.conversation] ?? state.conversation));
+
+  const renderer = RENDERERS[state.renderer] ?? state.renderer;
+  element("drawn").hidden = !connected || !renderer;
+  put(element("drawn"), `Drawn by ${renderer}`);
+  put(element("reading-renderer"), renderer ?? "–");
+  for (const id of ["drawn", "reading-renderer"]) {
+    // Why nothing better does.
+    if (state.renderer_reason) element(id).title = state.renderer_reason;
+    else element(id).removeAttribute("title");
+  }
 
   for (const button of element("moods").children) {
     button.disabled = !connected;

@@ -31,6 +31,8 @@ RIDGE = 1e-3
 POWER_ITERATIONS = 20
 # By how much modulation and residuals of G are made smaller.
 CALM = 0.2
+# And by how much the feature volume.
+QUIET = 0.2
 
 
 def seed_weights(network, seed):
@@ -101,6 +103,13 @@ def shape_heads(motion):
         head.bias.data = middle.clone()
 
 
+def quiet(appearance):
+    """Makes the feature volume small, so that 1e-4 is far above what the order of sums changes on another machine."""
+    for layer in (appearance.second, *(block.conv2 for block in appearance.resblocks_3d)):
+        layer.weight.data *= QUIET
+        layer.bias.data *= QUIET
+
+
 def calm(generator):
     """Makes what G's blocks do to its picture small beside what is there, so that colours survive all of them."""
     for name, module in generator.named_modules():
@@ -146,6 +155,7 @@ def random_networks(width, seed, keep_spectral_norm=False):
 
     img, target = (torch.from_numpy(it) for it in picture.crops())
     shape_heads(made["motion_extractor"])
+    quiet(made["appearance_feature_extractor"])
     calm(warping_spade.spade_generator)
     feature_3d = settle(made["appearance_feature_extractor"], img)
     at_rest = (1.3 * face_layout())[None]

@@ -40,6 +40,11 @@ def blocks(image):
     return image.reshape(32, side, 32, side, -1).mean((1, 3)).transpose(2, 0, 1)
 
 
+def as_kept(values):
+    """f64 numbers that are the same in f32, which is what the fixtures keep of them."""
+    return numpy.asarray(values, numpy.float32).astype(numpy.float64)
+
+
 class Reference:
     """The networks in torch, with numpy going in and out."""
 
@@ -81,7 +86,7 @@ def stages(run, seed):
     """All tensors by the names of their files."""
     noise = numpy.random.default_rng((seed, 1000))
     image = picture.draw().astype(numpy.float64) / 255
-    points, (eyes, mouth) = picture.landmarks(), picture.anchors()
+    points, eyes, mouth = (as_kept(it) for it in (picture.landmarks(), *picture.anchors()))
 
     # Crop.
     crop = geometry.face_crop(points, eyes, mouth)
@@ -126,10 +131,10 @@ def stages(run, seed):
     source, first, driving = motions["source"], motions["first"], motions["driving"]
     at_rest = of_motion["source.keypoints"]
     added = {
-        "angles": numpy.array([4.0, -7.0, 3.0]),
-        "t": numpy.array([0.02, -0.03, 0.5]),
-        "scale": numpy.array([1.04]),
-        "exp": noise.normal(0, 0.02, (21, 3)),
+        "angles": as_kept([4.0, -7.0, 3.0]),
+        "t": as_kept([0.02, -0.03, 0.5]),
+        "scale": as_kept([1.04]),
+        "exp": as_kept(noise.normal(0, 0.02, (21, 3))),
     }
     moved = {
         "relative": geometry.relative(source, driving, first),
@@ -145,8 +150,8 @@ def stages(run, seed):
 
     delta, relative = stitched(moved["relative"])
     eye_points = numpy.array([[20.0, 14.5], [20.5, 21.0], [10.0, 18.0], [31.0, 17.0]])
-    eye_ratios = numpy.array([geometry.opening(*eye_points), 0.31, 0.05])
-    lip_ratios = numpy.array([0.12, 0.0])
+    eye_ratios = as_kept([geometry.opening(*eye_points), 0.31, 0.05])
+    lip_ratios = as_kept([0.12, 0.0])
     (eye_delta,) = run("stitching_eye", geometry.retargeting_input(at_rest, *eye_ratios))
     (lip_delta,) = run("stitching_lip", geometry.retargeting_input(at_rest, *lip_ratios))
     eye_moves, lip_moves = (it.astype(numpy.float64).reshape(21, 3) for it in (eye_delta, lip_delta))

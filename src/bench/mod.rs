@@ -8,6 +8,7 @@ mod conversation;
 mod inference;
 mod live;
 mod relay;
+mod renderers;
 mod switches;
 mod visit;
 
@@ -87,6 +88,7 @@ pub fn run(asked: &Bench) -> anyhow::Result<()> {
             Part::Inference => inference::measure(),
             Part::Tick => live::measure(&asked.stage, asked.seconds)?,
             Part::Switches => switches::measure(&asked.stage, asked.seconds)?,
+            Part::Renderers => renderers::measure(&asked.stage, asked.seconds)?,
             Part::Page => browser::measure(&asked.stage, asked.seconds),
             Part::Network => browser::measure_network(&asked.stage, asked.seconds),
             Part::Talk => conversation::measure(&asked.stage, asked.seconds),

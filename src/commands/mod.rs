@@ -1,5 +1,6 @@
 //! One file for each command: what the words of the command line make happen.
 
+mod bake;
 mod characters;
 mod models;
 mod openapi;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Preview(stage) => preview::run(&stage),
         Command::Serve(serve) => serve::run(&serve),
         Command::Render(render) => render::run(&render),
+        Command::Bake(asked) => bake::run(&asked),
         Command::Speak(speak) => speak::run(&speak),
         Command::Transcribe(transcribe) => transcribe::run(&transcribe),
         Command::Characters(characters) => characters::run(&characters),

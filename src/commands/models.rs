@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use visage_library::block_on;
-use visage_models::{Bars, Catalogue, Fetcher, State, Store, list, verify};
+use visage_models::{Bars, Catalogue, Fetcher, Hardware, NoNvidia, State, Store, list, nvidia_card, verify};
 
 use self::people::{PORTRAITS, People};
 use crate::{app::open_library, cli::Models};
@@ -21,8 +21,9 @@ pub fn run(command: &Models) -> anyhow::Result<()> {
             if from.is_some() {
                 fetcher.folder.clone_from(from);
             }
-            let ids: Vec<&str> =
+            let mut ids: Vec<&str> =
                 if ids.is_empty() { default_ids(catalogue) } else { ids.iter().map(String::as_str).collect() };
+            add_companions(catalogue, &mut ids);
             let fetched = fetcher.fetch(catalogue, &ids, &Bars::default());
             // What came is used, whatever else did not.
             if ids.contains(&PORTRAITS) && store.state(catalogue.model(PORTRAITS)?) == State::Present {
@@ -32,6 +33,27 @@ pub fn run(command: &Models) -> anyhow::Result<()> {
         }
         Models::Verify { ids, json } => print_verified(catalogue, &store, ids, *json),
     }
+}
+
+/// Adds what makes the models faster on this machine, and says so: it may be larger than they are.
+fn add_companions<'a>(catalogue: &'a Catalogue, ids: &mut Vec<&'a str>) {
+    let mut answer = None;
+    let found = catalogue.companions(ids, |hardware| match hardware {
+        Hardware::Nvidia => answer.insert(nvidia_card()).is_ok(),
+    });
+    match answer {
+        Some(Ok(card)) if !found.is_empty() => {
+            let models = found.iter().filter_map(|id| catalogue.model(id).ok());
+            let size = models.map(|model| model.size()).sum::<u64>() as f64 / 1e9;
+            eprintln!("For {card}, {} come with it ({size:.1} GB on the disk)", found.join(" and "));
+        }
+        // Somebody who has a card wants to know why it is not used.
+        Some(Err(unfit @ (NoNvidia::OldDriver(_) | NoNvidia::OldCard(_)))) => {
+            eprintln!("What makes it fast on an NVIDIA card is not fetched: {unfit}");
+        }
+        _ => {}
+    }
+    ids.extend(found);
 }
 
 /// The fetched portraits become characters.

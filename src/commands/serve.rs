@@ -109,12 +109,13 @@ mod tests {
     use visage_testkit::Stepper;
 
     use super::*;
-    use crate::cli::{DEFAULT_SIZE, Network, Stage};
+    use crate::cli::{DEFAULT_SIZE, Network, Neural, Stage};
 
     /// Two systems of the whole program that touch the same data without an order between them are an error.
     #[test]
     fn the_order_of_the_whole_tick_is_settled() {
-        let stage = Stage { character: None, characters: None, size: DEFAULT_SIZE };
+        let stage =
+            Stage { character: None, characters: None, size: DEFAULT_SIZE, renderer: None, neural: Neural::default() };
         let plugins = VisagePlugins::new(&stage).expect("the shipped characters are in order");
         let network = Network { listen: ([127, 0, 0, 1], 0).into(), ..Network::default() };
         let serve = Serve { stage, network, rate_limit: 0, web: None };

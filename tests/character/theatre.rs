@@ -59,6 +59,9 @@ fn program(character: &str, size: u32) -> App {
         character: Some(character.to_owned()),
         size,
         capture: true,
+        // What somebody has baked on this machine is not to show.
+        rungs: Vec::new(),
+        renderer: None,
         offline: true,
     };
     let mut app = headless(Adapter::Software, plugins).expect("mesa-vulkan-drivers is installed");

@@ -38,7 +38,7 @@ pub use face::{BLENDSHAPES, Blendshape, FacePose, HeadPose};
 pub use frame::Frame;
 pub use language::{Language, UnknownLanguage};
 pub use portrait::{Backdrop, FacePoint, PlacedLandmarks, PortraitId, PortraitSource};
-pub use renderer::{OpenRenderer, RenderError, Renderer, Rung, Subject};
+pub use renderer::{DrawStill, OpenRenderer, RenderError, Renderer, Rung, Subject};
 pub use resample::{StreamResampler, resample};
 pub use rig::{Iris, LANDMARKS, MESH_POINTS, MouthColours, Raster, Rig};
 pub use slot::{LatestReader, LatestSlot, LatestWriter, latest_slot};

@@ -302,6 +302,11 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
         self.load.ended.load(Ordering::Acquire)
     }
 
+    /// Whether it has done all that it was told, or waits for its events to be taken.
+    pub fn is_settled(&self) -> bool {
+        self.load.is_settled()
+    }
+
     /// The next event, if there is one.
     pub fn try_recv(&self) -> Option<E> {
         self.events.try_recv().ok()

@@ -97,6 +97,9 @@ pub(crate) const LIPS: Contract = Contract {
     outputs: &[port("output", &[1, COORDINATES])],
 };
 
+/// All of them.
+pub(crate) const ALL: [&Contract; 6] = [&APPEARANCE, &MOTION, &WARP_SPADE, &STITCHING, &EYES, &LIPS];
+
 impl Contract {
     /// Whether a model that was loaded from `path` and declares these tensors is the one that is published. Lengths that
     /// the model leaves open may be anything; outputs beyond the published ones do no harm.

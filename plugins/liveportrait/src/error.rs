@@ -52,6 +52,17 @@ pub enum LivePortraitError {
         /// Bytes that it has.
         found: usize,
     },
+    /// The networks are not in the store.
+    #[error("the networks are not here; `visage models fetch liveportrait` brings them")]
+    NotFetched,
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A network could not be loaded or run.
     #[error(transparent)]
     Session(#[from] SessionError),

@@ -11,8 +11,8 @@ use std::{
     sync::Arc,
 };
 
-use ndarray::{Array, ArrayD, Dimension};
-use visage_models::{Outputs, Session, SessionOptions, Tensor};
+use ndarray::ArrayD;
+use visage_models::{DeviceTensor, Input, Outputs, Session, SessionOptions, Tensor};
 
 use crate::{
     LivePortraitError,
@@ -94,6 +94,24 @@ impl Network {
     fn run(&mut self, inputs: &[(&str, Tensor)]) -> Result<Given<'_>, LivePortraitError> {
         Ok(Given { outputs: self.session.run(inputs)?, network: self })
     }
+
+    /// A file may leave lengths open; what it gives must have those of the contract all the same.
+    fn check(&self, port: &Port, found: &[usize]) -> Result<(), LivePortraitError> {
+        let Port { name, shape } = port;
+        if found == *shape {
+            return Ok(());
+        }
+        let difference = format!("its output {name:?} came with the shape {found:?}, and {shape:?} is expected");
+        Err(LivePortraitError::Contract { file: self.path.clone(), difference })
+    }
+
+    fn finite(&self, values: &[f32]) -> Result<(), LivePortraitError> {
+        if values.iter().all(|value| value.is_finite()) {
+            Ok(())
+        } else {
+            Err(LivePortraitError::NotANumber { file: self.contract.file })
+        }
+    }
 }
 
 /// What a network has given.
@@ -106,24 +124,10 @@ impl Given<'_> {
     /// The numbers of the output `name` in C order: all finite, as many as the contract says.
     fn values(&self, name: &str) -> Result<&[f32], LivePortraitError> {
         let array = self.outputs.f32(name)?;
-        self.check(name, array)?;
+        self.network.check(self.port(name), array.shape())?;
         let values = array.as_slice().expect("the session gives its outputs in C order");
-        if values.iter().all(|value| value.is_finite()) {
-            Ok(values)
-        } else {
-            Err(LivePortraitError::NotANumber { file: self.network.contract.file })
-        }
-    }
-
-    /// A file may leave lengths open; what it gives must have those of the contract all the same.
-    fn check(&self, name: &str, array: &ArrayD<f32>) -> Result<(), LivePortraitError> {
-        let Port { shape, .. } = self.port(name);
-        if array.shape() == *shape {
-            return Ok(());
-        }
-        let difference =
-            format!("its output {name:?} came with the shape {:?}, and {shape:?} is expected", array.shape());
-        Err(LivePortraitError::Contract { file: self.network.path.clone(), difference })
+        self.network.finite(values)?;
+        Ok(values)
     }
 
     fn port(&self, name: &str) -> &'static Port {
@@ -143,10 +147,6 @@ fn values_of(tensor: &mut Tensor) -> &mut [f32] {
 /// An input of zeros for a port.
 fn zeros(port: &Port) -> (&'static str, Tensor) {
     (port.name, Tensor::F32(ArrayD::zeros(port.shape)))
-}
-
-fn in_place<D: Dimension>(port: &Port, array: Array<f32, D>) -> (&'static str, Tensor) {
-    (port.name, array.into())
 }
 
 /// A picture of a face as F and M take it: f32[1, 3, 256, 256], sRGB, 0..=1.
@@ -182,14 +182,21 @@ impl FaceImage {
     }
 }
 
-/// What a portrait looks like: f32[1, 32, 16, 64, 64], no particular range.
-#[derive(Clone, Debug)]
-pub struct Feature(ArrayD<f32>);
+/// What a portrait looks like: f32[1, 32, 16, 64, 64], no particular range. It stays where F has run, on a graphics card
+/// or in memory, and W takes it from there.
+#[derive(Debug)]
+pub struct Feature(DeviceTensor);
 
 impl Feature {
     /// Its numbers in C order: channel, depth, row, column.
-    pub fn values(&self) -> &[f32] {
-        self.0.as_slice().expect("the session gives its outputs in C order")
+    ///
+    /// # Errors
+    /// They could not be copied from the device.
+    pub fn values(&self) -> Result<Vec<f32>, LivePortraitError> {
+        Ok(match self.0.to_host()? {
+            Tensor::F32(array) => array.into_raw_vec_and_offset().0,
+            Tensor::I64(_) => unreachable!("the contract says f32"),
+        })
     }
 }
 
@@ -211,9 +218,14 @@ impl Appearance {
     /// # Errors
     /// The runtime failed, or the numbers are none.
     pub fn run(&mut self, face: &FaceImage) -> Result<Feature, LivePortraitError> {
-        let mut given = self.0.run(&face.input)?;
-        given.values("output")?;
-        Ok(Feature(given.outputs.take_f32("output")?))
+        let (name, picture) = &face.input[0];
+        let port = &self.0.contract.outputs[0];
+        let mut outputs = self.0.session.run_with(&[(name, Input::Host(picture))], &[port.name])?;
+        let feature = Feature(outputs.take_device(port.name)?);
+        self.0.check(port, feature.0.shape())?;
+        // Once a portrait, so a copy does not matter.
+        self.0.finite(&feature.values()?)?;
+        Ok(feature)
     }
 }
 
@@ -256,7 +268,9 @@ impl MotionExtractor {
 /// What stays the same in all pictures of a portrait, its feature and its own keypoints, as W takes it.
 #[derive(Debug)]
 pub struct Prepared {
-    inputs: [(&'static str, Tensor); 3],
+    feature: Feature,
+    driving: Tensor,
+    source: Tensor,
 }
 
 /// W and G, warping and the SPADE generator in one graph: f32[1, 32, 16, 64, 64] feature, f32[1, 21, 3] wanted keypoints
@@ -265,9 +279,6 @@ pub struct Prepared {
 pub struct WarpSpade(Network);
 
 impl WarpSpade {
-    /// Which of the inputs changes with every picture.
-    const DRIVING: usize = 1;
-
     /// Opens `warping_spade.onnx` in `folder`.
     ///
     /// # Errors
@@ -278,18 +289,27 @@ impl WarpSpade {
 
     /// Puts a portrait's feature and own keypoints where [`Self::run`] takes them from.
     pub fn prepare(&self, feature: Feature, source: &Keypoints) -> Prepared {
-        let [feature_port, driving_port, source_port] = self.0.contract.inputs else {
+        let keypoints = |port: &Port| zeros(port).1;
+        let [_, driving_port, source_port] = self.0.contract.inputs else {
             unreachable!("the contract has three inputs")
         };
-        let mut inputs = [in_place(feature_port, feature.0), zeros(driving_port), zeros(source_port)];
-        values_of(&mut inputs[2].1).copy_from_slice(source.as_flattened());
-        Prepared { inputs }
+        let mut source_tensor = keypoints(source_port);
+        values_of(&mut source_tensor).copy_from_slice(source.as_flattened());
+        Prepared { feature, driving: keypoints(driving_port), source: source_tensor }
     }
 
     /// The prepared portrait with its keypoints at `driving`: red, then green, then blue of 512×512 pixels.
     fn planes(&mut self, portrait: &mut Prepared, driving: &Keypoints) -> Result<Given<'_>, LivePortraitError> {
-        values_of(&mut portrait.inputs[Self::DRIVING].1).copy_from_slice(driving.as_flattened());
-        self.0.run(&portrait.inputs)
+        values_of(&mut portrait.driving).copy_from_slice(driving.as_flattened());
+        let [feature_port, driving_port, source_port] = self.0.contract.inputs else {
+            unreachable!("the contract has three inputs")
+        };
+        let inputs = [
+            (feature_port.name, Input::Device(&portrait.feature.0)),
+            (driving_port.name, Input::Host(&portrait.driving)),
+            (source_port.name, Input::Host(&portrait.source)),
+        ];
+        Ok(Given { outputs: self.0.session.run_with(&inputs, &[])?, network: &self.0 })
     }
 
     /// The prepared portrait with its keypoints at `driving`: 512×512 pixels of 8-bit sRGB, three bytes each, rounded.

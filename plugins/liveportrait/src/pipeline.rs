@@ -11,7 +11,7 @@ use crate::{
     LivePortraitError,
     backdrop::Scene,
     crop::FaceCrop,
-    keypoints::moved,
+    keypoints::{each, moved},
     motion::{KEYPOINTS, Keypoints, Motion, Offset},
     networks::{FaceImage, Networks, Prepared},
     paste::Paste,
@@ -22,6 +22,33 @@ use crate::{
 /// Lips that are open by more than this in the portrait are closed before they follow another face's
 /// (`src/config/inference_config.py`).
 const LIPS_OPEN: f32 = 0.03;
+
+/// The face of a portrait, before a network has seen it.
+#[derive(Debug)]
+pub struct Face {
+    /// Where it is.
+    pub crop: FaceCrop,
+    /// What the networks are given.
+    pub image: FaceImage,
+}
+
+impl Face {
+    /// Cuts it out.
+    ///
+    /// # Errors
+    /// The rig is not whole.
+    pub fn of(rig: &Rig) -> Result<Self, LivePortraitError> {
+        let scene = Scene::of(rig)?;
+        let crop = FaceCrop::of(&rig.landmarks)?;
+        let image = crop.cut(&scene.seen, scene.outside());
+        Ok(Self { crop, image })
+    }
+
+    /// What tells it from other faces: the picture, rounded to bytes, so that the last bit of a sum does not count.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.image.planes().iter().map(|value| (value * 255.0 + 0.5) as u8).collect()
+    }
+}
 
 /// All that is found once in a portrait.
 #[derive(Debug)]
@@ -40,6 +67,8 @@ pub struct Source {
     eye_shares: [f32; KEYPOINTS],
     /// What retargeting says for the eyes as they are.
     eyes_at_rest: Option<Keypoints>,
+    /// Where stitching puts the keypoints of a face that does not move.
+    stitched_at_rest: Keypoints,
     prepared: Prepared,
 }
 
@@ -49,9 +78,7 @@ impl Source {
     /// # Errors
     /// The rig is not whole, or a network failed.
     pub fn of(rig: &Rig, networks: &mut Networks) -> Result<Self, LivePortraitError> {
-        let scene = Scene::of(rig)?;
-        let crop = FaceCrop::of(&rig.landmarks)?;
-        let face = crop.cut(&scene.seen, scene.outside());
+        let Face { crop, image: face } = Face::of(rig)?;
         let motion = networks.motion.run(&face)?;
         let keypoints = motion.keypoints();
         let ratios = Ratios::of(&rig.landmarks);
@@ -60,6 +87,7 @@ impl Source {
         let mut source = Self {
             eye_shares: retargeting::right_eye_shares(&motion.canonical),
             eyes_at_rest: None,
+            stitched_at_rest: networks.stitching.run(&keypoints, &keypoints)?,
             crop,
             face,
             motion,
@@ -148,6 +176,9 @@ impl Pipeline {
 
     /// Where the keypoints are under an offset, retargeted and stitched.
     ///
+    /// The published stitching moves a face that does not move at all (by 2 to 4 pixels of 512), the same way whatever
+    /// else is asked. That is taken back, so that the face at rest is where the portrait and the other renderers have it.
+    ///
     /// # Errors
     /// A network failed.
     pub fn keypoints(&mut self, offset: &Offset) -> Result<Keypoints, LivePortraitError> {
@@ -158,7 +189,9 @@ impl Pipeline {
         if let Some(lips) = self.lips(offset.lips)? {
             keypoints = moved(&keypoints, &lips);
         }
-        self.networks.stitching.run(&self.source.keypoints, &keypoints)
+        let stitched = self.networks.stitching.run(&self.source.keypoints, &keypoints)?;
+        let Source { keypoints: own, stitched_at_rest: rest, .. } = &self.source;
+        Ok(each(|point, axis| stitched[point][axis] - rest[point][axis] + own[point][axis]))
     }
 
     /// What closes each eye to a share (1 to 0) of how far it is open in the portrait.

@@ -62,11 +62,31 @@ pub struct Model {
     pub origin: String,
     /// What works, and how, while it is missing.
     pub without: String,
+    /// What else is fetched with it on a machine that has what it is for.
+    #[serde(default)]
+    pub with: Vec<Companions>,
     /// Its files.
     pub files: Vec<ModelFile>,
     /// Where the files come from, in the order in which they are tried.
     #[serde(default)]
     pub sources: Vec<Source>,
+}
+
+/// Models that another one is faster with, on some machines.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Companions {
+    /// What the machine must have.
+    pub hardware: Hardware,
+    /// Their ids. Those that are not for this platform are left out.
+    pub models: Vec<String>,
+}
+
+/// What a machine may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Hardware {
+    /// An NVIDIA card with a driver that runs CUDA 13.
+    Nvidia,
 }
 
 /// A file of a model.
@@ -187,6 +207,10 @@ impl Catalogue {
             if let Err(reason) = model.check() {
                 return wrong(reason);
             }
+            let companions = || model.with.iter().flat_map(|companions| &companions.models);
+            if let Some(id) = companions().find(|id| !catalogue.models.iter().any(|other| other.id == **id)) {
+                return wrong(format!("it is fetched with {id:?}, which is not there"));
+            }
         }
         Ok(catalogue)
     }
@@ -200,6 +224,32 @@ impl Catalogue {
             id: id.to_owned(),
             known: self.models.iter().map(|model| model.id.clone()).collect(),
         })
+    }
+
+    /// The models that are fetched with `ids` on this machine, without `ids` themselves. `has` says what the machine
+    /// has; it is asked only where the answer matters, and once for each kind.
+    pub fn companions(&self, ids: &[&str], mut has: impl FnMut(Hardware) -> bool) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
+        let asked = self.models.iter().filter(|model| ids.contains(&model.id.as_str()));
+        let mut known: Vec<(Hardware, bool)> = Vec::new();
+        for companions in asked.flat_map(|model| &model.with) {
+            let here = self.models.iter().filter(|model| companions.models.contains(&model.id));
+            let new: Vec<_> =
+                here.map(|model| model.id.as_str()).filter(|id| !ids.contains(id) && !found.contains(id)).collect();
+            if new.is_empty() {
+                continue;
+            }
+            let hardware = companions.hardware;
+            let answer = known.iter().find(|(asked, _)| *asked == hardware).map(|(_, answer)| *answer);
+            let answer = answer.unwrap_or_else(|| {
+                known.push((hardware, has(hardware)));
+                known[known.len() - 1].1
+            });
+            if answer {
+                found.extend(new);
+            }
+        }
+        found
     }
 
     /// The ids of the set that the first run fetches.
@@ -336,6 +386,47 @@ mod tests {
         for (id, sha256, source) in cases {
             assert!(catalogue(id, sha256, source).is_err(), "{id} {sha256} {source}");
         }
+    }
+
+    #[test]
+    fn companions_come_where_the_hardware_is_and_for_this_platform() {
+        let sha = "0".repeat(64);
+        let model = |id: &str, rest: &str| {
+            format!(
+                r#"(id: "{id}", job: "j", licence: "MIT", origin: "o", without: "w", {rest}
+                files: [(name: "a.bin", forms: [(sha256: "{sha}", size: 1)])],
+                sources: [Web({{"a.bin": "https://example.com/a.bin"}})])"#
+            )
+        };
+        let with = r#"with: [(hardware: Nvidia, models: ["card", "library", "elsewhere"])],"#;
+        let elsewhere = r#"platform: "none-nowhere","#;
+        let models = [
+            model("net", with),
+            model("other", with),
+            model("card", ""),
+            model("library", ""),
+            model("elsewhere", elsewhere),
+        ];
+        let catalogue = Catalogue::read(&format!("(models: [{}])", models.join(", "))).expect("it is good");
+        let cases: [(&[&str], bool, &[&str], usize); 5] = [
+            (&["net"], true, &["card", "library"], 1),
+            (&["net"], false, &[], 1),
+            (&["net", "other"], true, &["card", "library"], 1),
+            (&["net", "library", "card"], true, &[], 0),
+            (&["card"], true, &[], 0),
+        ];
+        for (ids, nvidia, expected, questions) in cases {
+            let mut asked = 0;
+            let found = catalogue.companions(ids, |_| {
+                asked += 1;
+                nvidia
+            });
+            assert_eq!((found.as_slice(), asked), (expected, questions), "{ids:?}");
+        }
+        let stranger = model("net", r#"with: [(hardware: Nvidia, models: ["stranger"])],"#);
+        let error =
+            Catalogue::read(&format!("(models: [{stranger}])")).expect_err("there is no such model").to_string();
+        assert!(error.contains("stranger"), "{error}");
     }
 
     #[test]

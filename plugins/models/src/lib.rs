@@ -17,24 +17,35 @@
 //! ```
 
 mod catalogue;
+mod device;
 mod doctor;
 mod fetch;
 mod library;
+mod nvidia;
 mod onnx;
 mod progress;
+mod provider;
 mod resources;
+mod runtime;
 mod session;
 mod store;
 mod tensor;
 mod whisper;
 
-pub use catalogue::{Catalogue, CatalogueError, Form, Model, ModelFile, Package, Recipe, Registry, Source, platform};
+pub use catalogue::{
+    Catalogue, CatalogueError, Companions, Form, Hardware, Model, ModelFile, Package, Recipe, Registry, Source,
+    platform,
+};
+pub use device::{DeviceTensor, Input};
 pub use doctor::{Check, Status, checks};
 pub use fetch::{Clients, FOLDER_VARIABLE, FetchError, Fetcher, Listed, Missing, Patience, Verified, list, verify};
-pub use library::{LIBRARY_ID, LIBRARY_VARIABLE, LibraryError, library, library_name};
+pub use library::{CUDA_LIBRARIES_ID, LIBRARY_ID, LIBRARY_VARIABLE, LibraryError, library, library_name};
+pub use nvidia::{NoNvidia, NvidiaCard, OLDEST_DRIVER, nvidia_card};
 pub use progress::{Bars, Progress, Quiet};
+pub use provider::{Chosen, PROVIDER_VARIABLE, Provider, ProviderChoice, UnknownProvider, provider_variable};
 pub use resources::{HOME_VARIABLE, resource, resource_folders};
-pub use session::{OLDEST_ONNX_RUNTIME, Session, SessionError, SessionOptions, runtime};
+pub use runtime::{offered, runtime};
+pub use session::{OLDEST_ONNX_RUNTIME, Session, SessionError, SessionOptions, probe};
 pub use store::{ModelError, STORE_VARIABLE, State, Store};
 pub use tensor::{Outputs, Tensor, TensorInfo};
 pub use whisper::{ConvertError, write_ggml};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ndarray::ArrayD;
 
-use crate::session::SessionError;
+use crate::{device::DeviceTensor, session::SessionError};
 
 /// What a model takes, and what it gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,12 +57,11 @@ pub struct TensorInfo {
 }
 
 impl TensorInfo {
-    /// What keeps `tensor` from being this input.
-    pub(crate) fn difference(&self, tensor: &Tensor) -> Option<String> {
-        if self.element != tensor.element() {
-            return Some(format!("it wants {}, not {}", self.element, tensor.element()));
+    /// What keeps a tensor of this element type and shape from being this input.
+    pub(crate) fn difference(&self, element: &str, given: &[usize]) -> Option<String> {
+        if self.element != element {
+            return Some(format!("it wants {}, not {element}", self.element));
         }
-        let given = tensor.shape();
         let fits = self.shape.len() == given.len()
             && self.shape.iter().zip(given).all(|(wanted, given)| wanted.is_none_or(|wanted| wanted == *given));
         (!fits).then(|| format!("it wants the shape {}, not {given:?}", Shape(&self.shape)))
@@ -83,15 +82,25 @@ impl fmt::Display for Shape<'_> {
 #[derive(Clone, Debug)]
 pub struct Outputs {
     pub(crate) model: String,
-    /// The error of a tensor that is neither f32 nor i64 is its element type.
-    pub(crate) tensors: Vec<(String, Result<Tensor, String>)>,
+    pub(crate) tensors: Vec<(String, Output)>,
+}
+
+/// What has become of an output.
+#[derive(Clone, Debug)]
+pub(crate) enum Output {
+    /// It came to the processor.
+    Host(Tensor),
+    /// It was kept where it was made.
+    Device(DeviceTensor),
+    /// It is neither f32 nor i64: its element type.
+    Other(String),
 }
 
 impl Outputs {
     /// The output `name`, which must be f32.
     ///
     /// # Errors
-    /// There is no such output, or it is of another type.
+    /// There is no such output, it is of another type, or it was kept on its device.
     pub fn f32(&self, name: &str) -> Result<&ArrayD<f32>, SessionError> {
         match self.get(name)? {
             Tensor::F32(array) => Ok(array),
@@ -102,7 +111,7 @@ impl Outputs {
     /// The output `name`, which must be i64.
     ///
     /// # Errors
-    /// There is no such output, or it is of another type.
+    /// There is no such output, it is of another type, or it was kept on its device.
     pub fn i64(&self, name: &str) -> Result<&ArrayD<i64>, SessionError> {
         match self.get(name)? {
             Tensor::I64(array) => Ok(array),
@@ -113,12 +122,27 @@ impl Outputs {
     /// The output `name`, taken out as f32 without a copy.
     ///
     /// # Errors
-    /// There is no such output (any more), or it is of another type.
+    /// There is no such output (any more), it is of another type, or it was kept on its device.
     pub fn take_f32(&mut self, name: &str) -> Result<ArrayD<f32>, SessionError> {
         self.f32(name)?;
-        let index = self.tensors.iter().position(|(own, _)| own == name);
-        match index.map(|index| self.tensors.swap_remove(index).1) {
-            Some(Ok(Tensor::F32(array))) => Ok(array),
+        match self.take(name) {
+            Some(Output::Host(Tensor::F32(array))) => Ok(array),
+            _ => Err(self.missing(name)),
+        }
+    }
+
+    /// The output `name`, which was kept on its device, taken out.
+    ///
+    /// # Errors
+    /// There is no such output (any more), or it was not kept.
+    pub fn take_device(&mut self, name: &str) -> Result<DeviceTensor, SessionError> {
+        match self.find(name)? {
+            Output::Device(_) => {}
+            Output::Host(_) => return Err(self.error(name, "it was not kept on its device".to_owned())),
+            Output::Other(element) => return Err(self.other_type(name, "a tensor", element)),
+        }
+        match self.take(name) {
+            Some(Output::Device(tensor)) => Ok(tensor),
             _ => Err(self.missing(name)),
         }
     }
@@ -128,12 +152,22 @@ impl Outputs {
         self.tensors.iter().map(|(name, _)| name.as_str())
     }
 
+    fn take(&mut self, name: &str) -> Option<Output> {
+        let index = self.tensors.iter().position(|(own, _)| own == name);
+        index.map(|index| self.tensors.swap_remove(index).1)
+    }
+
     fn get(&self, name: &str) -> Result<&Tensor, SessionError> {
-        match self.tensors.iter().find(|(own, _)| own == name) {
-            Some((_, Ok(tensor))) => Ok(tensor),
-            Some((_, Err(element))) => Err(self.other_type(name, "f32 or i64", element)),
-            None => Err(self.missing(name)),
+        match self.find(name)? {
+            Output::Host(tensor) => Ok(tensor),
+            Output::Device(_) => Err(self.error(name, "it was kept on its device".to_owned())),
+            Output::Other(element) => Err(self.other_type(name, "f32 or i64", element)),
         }
+    }
+
+    fn find(&self, name: &str) -> Result<&Output, SessionError> {
+        let found = self.tensors.iter().find(|(own, _)| own == name);
+        found.map(|(_, output)| output).ok_or_else(|| self.missing(name))
     }
 
     fn missing(&self, name: &str) -> SessionError {

@@ -40,6 +40,7 @@ fn catalogue(sources: Vec<Source>) -> Catalogue {
         licence: "MIT".into(),
         origin: "made here".into(),
         without: "nothing is lost".into(),
+        with: vec![],
         files: vec![ModelFile { name: NAME.into(), forms: vec![form(&content())] }],
         sources,
     };

@@ -40,6 +40,8 @@ pub struct View<'a> {
     pub microphone: Option<&'a DeviceState>,
     /// Duration of each stage in milliseconds, oldest first.
     pub stages: &'a [(&'static str, Vec<f32>)],
+    /// What draws the character, and why nothing better does.
+    pub renderer: (&'a str, Option<&'a str>),
     /// Share of ticks that began in time.
     pub on_time: f64,
     /// From order to first sound, seconds.
@@ -274,6 +276,13 @@ fn numbers(ui: &mut Ui, view: &View) {
             ui.label(value);
             ui.end_row();
         }
+        let (renderer, reason) = view.renderer;
+        ui.label("drawn by");
+        let name = ui.label(renderer);
+        if let Some(reason) = reason {
+            name.on_hover_text(reason);
+        }
+        ui.end_row();
     });
     ScrollArea::vertical().id_salt("stages").show(ui, |ui| {
         for (name, milliseconds) in view.stages {

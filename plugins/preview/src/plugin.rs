@@ -10,7 +10,7 @@ use visage_core::WorkerHandle;
 use visage_library::Library;
 use visage_schedule::{
     ActiveCharacter, CharacterEdit, CharacterList, Conversation, Devices, EditCharacter, IngestSystems, Latencies,
-    Mood, Notices, Orders, Problem, StageImage, StageTimes, TickStats, Transcript, VisageSystems,
+    Mood, Notices, Orders, Problem, Renderers, StageImage, StageTimes, TickStats, Transcript, VisageSystems,
 };
 
 use crate::{
@@ -178,6 +178,7 @@ struct Seen<'w> {
     times: Res<'w, StageTimes>,
     stats: Res<'w, TickStats>,
     latencies: Res<'w, Latencies>,
+    renderers: Res<'w, Renderers>,
     notices: Res<'w, Notices>,
     devices: Option<Res<'w, Devices>>,
 }
@@ -192,6 +193,7 @@ fn draw(mut contexts: EguiContexts, mut shown: ResMut<Shown>, seen: Seen) -> Res
         .iter()
         .map(|(name, times)| (name, times.iter().map(|time| time.as_secs_f32() * 1e3).collect::<Vec<_>>()))
         .collect();
+    let reason = seen.renderers.why();
     let Shown { panel, lines, problem, wishes } = &mut *shown;
     let view = View {
         characters: &seen.list.0,
@@ -203,6 +205,7 @@ fn draw(mut contexts: EguiContexts, mut shown: ResMut<Shown>, seen: Seen) -> Res
         notices: &seen.notices.all(),
         microphone: seen.devices.as_ref().map(|devices| &devices.microphone),
         stages: &stages,
+        renderer: (seen.renderers.name(), reason.as_deref()),
         on_time: seen.stats.on_time(),
         first_sound: seen.latencies.first_sound,
         transcription: seen.latencies.transcription,

@@ -8,6 +8,8 @@ use bevy::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 use visage_core::{FacePose, PortraitSource, Raster, Rig};
 
+use crate::RendererChoice;
+
 /// Why a picture did not become a rig.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RigError {
@@ -41,6 +43,8 @@ pub struct StillRequest {
     pub pose: FacePose,
     /// Width and height in pixels, 16..=1080.
     pub size: u32,
+    /// What is to draw it. A better renderer than the mesh warp does so only if it has the picture at hand.
+    pub renderer: RendererChoice,
     /// Where the picture goes, or in words why there is none. Dropped without an answer if the program ends.
     pub answer: oneshot::Sender<Result<Raster, String>>,
 }

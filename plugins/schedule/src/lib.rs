@@ -35,7 +35,7 @@ pub use remote::{
 };
 pub use resources::{
     ActiveCharacter, CharacterProfile, Conversation, CurrentPose, DeviceState, Devices, EmotionPreset, FaceLayers,
-    IdleMotion, IntentReply, MediaClock, Mood, Notices, Personality, RendererChoice, Sounding, StageImage,
-    VoiceSettings,
+    IdleMotion, IntentReply, MediaClock, Mood, Notices, Personality, RendererChoice, RendererState, Renderers,
+    Sounding, StageImage, VoiceSettings, WARP,
 };
 pub use sets::{AnimateSystems, IngestSystems, VisageSystems};

@@ -33,6 +33,7 @@ impl Plugin for SchedulePlugin {
             .init_resource::<CharacterList>()
             .init_resource::<Viewers>()
             .init_resource::<crate::Notices>()
+            .init_resource::<crate::Renderers>()
             .add_message::<messages::Say>()
             .add_message::<messages::UserText>()
             .add_message::<messages::StopSpeaking>()

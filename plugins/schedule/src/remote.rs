@@ -101,6 +101,12 @@ pub enum RemoteEvent {
         characters: Vec<CharacterSummary>,
         /// Whether microphone sound is listened to.
         listening: bool,
+        /// What draws the character: "warp", "liveportrait", …
+        #[serde(default)]
+        renderer: String,
+        /// Why nothing better draws it, in a person's words; left out if the best renderer does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        renderer_reason: Option<String>,
         /// What is not as it should be and stays so until it is mended, in a person's words.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         notices: Vec<String>,

@@ -1,6 +1,6 @@
 //! State that plugins share. Each resource says who writes it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bevy::prelude::*;
 use visage_core::{
@@ -176,6 +176,22 @@ pub enum RendererChoice {
     LivePortrait,
 }
 
+impl RendererChoice {
+    /// Whether it is a renderer that was asked for by name, and not the one that is always there.
+    pub const fn is_special(self) -> bool {
+        matches!(self, Self::LivePortrait)
+    }
+
+    /// Whether renderers of a family (see [`Rung::name`](visage_core::Rung)) may draw.
+    pub fn allows(self, family: &str) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::Warp => false,
+            Self::LivePortrait => family == "liveportrait",
+        }
+    }
+}
+
 /// What the other plugins need to know of a character. The default is nobody: no picture, no voice, no words.
 #[derive(Clone, Debug)]
 pub struct CharacterProfile {
@@ -293,6 +309,58 @@ pub struct DeviceState {
     pub open: bool,
     /// Why it is not open though it is wanted, in a person's words. It is tried again until it opens.
     pub trouble: Option<String>,
+}
+
+/// What draws the character, and how the renderers do. Written in Present by `stage`.
+#[derive(Resource, Clone, Debug, PartialEq)]
+pub struct Renderers {
+    /// The renderers, best first; the last one is the mesh warp.
+    pub all: Vec<RendererState>,
+    /// Index of the one that shows.
+    pub shown: usize,
+}
+
+/// How a renderer does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RendererState {
+    /// Its name: "liveportrait", "liveportrait-baked", "warp".
+    pub name: &'static str,
+    /// Why it does not show, in a person's words, as they follow a colon; `None` for the one that does and for those below.
+    pub why: Option<String>,
+    /// Frames that showed it.
+    pub frames: u64,
+    /// How often it took over from another one.
+    pub switches: u64,
+    /// Ticks in which its last picture stayed, because there was no new one.
+    pub holds: u64,
+    /// Time for the last picture, and for the last ones on average. `None` before the first, and for the mesh warp, which
+    /// draws in the tick: its times are among the [`StageTimes`](crate::StageTimes).
+    pub last: Option<Duration>,
+    /// See [`Self::last`].
+    pub mean: Option<Duration>,
+}
+
+impl Default for Renderers {
+    fn default() -> Self {
+        Self { all: vec![RendererState { name: WARP, ..RendererState::default() }], shown: 0 }
+    }
+}
+
+/// The name of the mesh warp among the renderers.
+pub const WARP: &str = "warp";
+
+impl Renderers {
+    /// The name of the one that shows.
+    pub fn name(&self) -> &'static str {
+        self.all.get(self.shown).map_or(WARP, |state| state.name)
+    }
+
+    /// Why none of the better ones shows, in a person's words; `None` if the best one does.
+    pub fn why(&self) -> Option<String> {
+        let better = self.all.iter().take(self.shown);
+        let why: Vec<_> = better.filter_map(|state| Some(format!("{}: {}", state.name, state.why.as_ref()?))).collect();
+        (!why.is_empty()).then(|| why.join(". "))
+    }
 }
 
 /// The picture that is drawn, for whoever shows it in a window as a sprite or an egui texture. It holds sRGB values, and

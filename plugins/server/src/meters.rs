@@ -17,8 +17,8 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge, 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use visage_core::TICK_HZ;
 use visage_schedule::{
-    FrameReady, Heard, Latencies, Problem, RemoteCommand, Speak, StageTimes, StopSpeaking, TickStats, UtteranceStarted,
-    Viewers,
+    FrameReady, Heard, Latencies, Problem, RemoteCommand, RendererState, Renderers, Speak, StageTimes, StopSpeaking,
+    TickStats, UtteranceStarted, Viewers,
 };
 
 /// The shares at which stage times are told; 1 is the longest.
@@ -33,6 +33,42 @@ pub(crate) struct Meters {
     connections: Arc<AtomicUsize>,
     written: Written,
     stages: BTreeMap<&'static str, [Gauge; QUANTILES.len()]>,
+    renderers: BTreeMap<&'static str, RendererMeters>,
+}
+
+/// What the tick writes of a renderer.
+struct RendererMeters {
+    frames: Counter,
+    switches: Counter,
+    holds: Counter,
+    shown: Gauge,
+    last: Gauge,
+    mean: Gauge,
+}
+
+impl RendererMeters {
+    fn new(renderer: &'static str) -> Self {
+        Self {
+            frames: counter!("visage_renderer_frames_total", "renderer" => renderer),
+            switches: counter!("visage_renderer_switches_total", "renderer" => renderer),
+            holds: counter!("visage_renderer_holds_total", "renderer" => renderer),
+            shown: gauge!("visage_renderer_shown", "renderer" => renderer),
+            last: gauge!("visage_renderer_seconds", "renderer" => renderer, "of" => "last"),
+            mean: gauge!("visage_renderer_seconds", "renderer" => renderer, "of" => "mean"),
+        }
+    }
+
+    fn write(&self, state: &RendererState, shown: bool) {
+        self.frames.absolute(state.frames);
+        self.switches.absolute(state.switches);
+        self.holds.absolute(state.holds);
+        self.shown.set(f64::from(u8::from(shown)));
+        for (gauge, time) in [(&self.last, state.last), (&self.mean, state.mean)] {
+            if let Some(time) = time {
+                gauge.set(time.as_secs_f64());
+            }
+        }
+    }
 }
 
 /// What the tick writes.
@@ -83,7 +119,18 @@ impl Meters {
             (Written::new(), Arc::new(BTreeMap::from(orders)), counter!("visage_orders_refused_total"), gate)
         });
         let reader = MeterReader { handle, orders, refused, gate };
-        (Self { recorder, connections, written, stages: BTreeMap::new() }, reader)
+        (Self { recorder, connections, written, stages: BTreeMap::new(), renderers: BTreeMap::new() }, reader)
+    }
+
+    fn record_renderers(&mut self, renderers: &Renderers) {
+        let recorder = &self.recorder;
+        for (index, state) in renderers.all.iter().enumerate() {
+            let meters = self
+                .renderers
+                .entry(state.name)
+                .or_insert_with(|| with_local_recorder(recorder, || RendererMeters::new(state.name)));
+            meters.write(state, index == renderers.shown);
+        }
     }
 
     fn record_stages(&mut self, times: &StageTimes) {
@@ -138,6 +185,14 @@ fn describe() {
         "Time of a stage over the last ten seconds, by quantile; 1 is the longest."
     );
     describe_counter!("visage_frames_total", "Video frames that came back from the renderer.");
+    describe_counter!("visage_renderer_frames_total", "Video frames, by the renderer that drew them.");
+    describe_counter!("visage_renderer_switches_total", "Times that a renderer took over from another one.");
+    describe_counter!(
+        "visage_renderer_holds_total",
+        "Ticks in which a renderer's last picture stayed because there was no new one."
+    );
+    describe_gauge!("visage_renderer_shown", "1 for the renderer that draws now, 0 for the others.");
+    describe_gauge!("visage_renderer_seconds", "Time for a picture: the last one, and the last ones on average.");
     describe_counter!("visage_frames_encoded_total", "Video frames that were encoded for viewers.");
     describe_counter!("visage_keyframes_total", "Keyframes among the encoded frames.");
     describe_counter!("visage_frames_skipped_total", "Frames that a newer one overtook before they were encoded.");
@@ -218,7 +273,7 @@ pub(crate) fn measure(
     stats: Res<TickStats>,
     latencies: Res<Latencies>,
     times: Res<StageTimes>,
-    viewers: Res<Viewers>,
+    (viewers, renderers): (Res<Viewers>, Res<Renderers>),
     mut counted: Counted,
 ) {
     let written = &meters.written;
@@ -247,6 +302,7 @@ pub(crate) fn measure(
             gauge.set(f64::from(value));
         }
     }
+    meters.record_renderers(&renderers);
     if stats.ran % STAGES_EVERY == 1 {
         meters.record_stages(&times);
     }

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 use visage_core::{Emotion, TICK_HZ};
 use visage_schedule::{
-    ActiveCharacter, CharacterList, CharacterSummary, Conversation, Hearing, Latencies, MediaClock, Mood, TickStats,
-    Viewers,
+    ActiveCharacter, CharacterList, CharacterSummary, Conversation, Hearing, Latencies, MediaClock, Mood,
+    RendererState, Renderers, TickStats, Viewers,
 };
 
 /// A tick that has not come for so long counts as stalled.
@@ -32,6 +32,11 @@ pub(crate) struct Snapshot {
     pub(crate) listening: bool,
     /// Viewers that receive the picture now.
     pub(crate) viewers: usize,
+    /// What draws the character: the name of one of the renderers.
+    #[schema(example = "warp")]
+    pub(crate) renderer: &'static str,
+    /// The renderers, best first; the last one is the mesh warp, which is always there.
+    pub(crate) renderers: Vec<RendererBody>,
     /// Index of the tick.
     pub(crate) tick: u64,
     /// Seconds of media since the start.
@@ -54,6 +59,34 @@ pub(crate) struct LatencyBody {
     synthesis_factor: Option<f32>,
     /// From the end of a voice to its words.
     transcription: Option<f32>,
+}
+
+/// How a renderer does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = Renderer)]
+pub(crate) struct RendererBody {
+    /// Its name: "liveportrait", "liveportrait-baked", "warp".
+    name: &'static str,
+    /// Why a better one than what draws does not, in words; null otherwise.
+    why: Option<String>,
+    /// Frames that it has drawn.
+    frames: u64,
+    /// How often it took over from another one.
+    switches: u64,
+    /// Ticks in which its last picture stayed because there was no new one.
+    holds: u64,
+    /// Seconds that its last picture took; null before the first, and for the mesh warp.
+    last: Option<f64>,
+    /// Seconds that its last pictures took on average.
+    mean: Option<f64>,
+}
+
+impl From<&RendererState> for RendererBody {
+    fn from(state: &RendererState) -> Self {
+        let RendererState { name, ref why, frames, switches, holds, last, mean } = *state;
+        let [last, mean] = [last, mean].map(|time| time.map(|time| time.as_secs_f64()));
+        Self { name, why: why.clone(), frames, switches, holds, last, mean }
+    }
 }
 
 /// Whether ticks come.
@@ -92,6 +125,7 @@ pub(crate) struct Shown<'w> {
     mood: Res<'w, Mood>,
     characters: Res<'w, CharacterList>,
     viewers: Res<'w, Viewers>,
+    renderers: Res<'w, Renderers>,
     active: Option<Res<'w, ActiveCharacter>>,
 }
 
@@ -111,6 +145,9 @@ pub(crate) fn publish(publisher: Res<Publisher>, shown: Shown, mut hearing: Mess
         }
         snapshot.listening = listening.unwrap_or(snapshot.listening);
         snapshot.viewers = shown.viewers.watching;
+        snapshot.renderer = shown.renderers.name();
+        snapshot.renderers.clear();
+        snapshot.renderers.extend(shown.renderers.all.iter().map(RendererBody::from));
         snapshot.tick = shown.clock.tick.0;
         snapshot.seconds = shown.clock.tick.0 as f64 / f64::from(TICK_HZ);
         snapshot.on_time = shown.stats.on_time();

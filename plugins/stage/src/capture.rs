@@ -1,6 +1,6 @@
 //! Brings drawn frames back from the graphics device without waiting for it.
 //!
-//! A frame is copied into a buffer by the commands that draw it, and the buffer carries the frame's tick from then on.
+//! A frame is copied into a buffer by the commands that draw it, and the buffer carries the tick of its pose from then on.
 //! When the device has done its work, the next tick finds the frame and writes it as
 //! [`FrameReady`](visage_schedule::FrameReady).
 
@@ -26,7 +26,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use visage_core::{Frame, Tick};
 use visage_schedule::{FrameReady, MediaClock, StageTimes};
 
-use crate::{gpu::StageGpu, pixels::unpadded};
+use crate::{draw::Label, gpu::StageGpu, pixels::unpadded};
 
 /// Frames that may be on their way at once, from the render world to the tick. One is enough while the device keeps up;
 /// when all are on their way, a frame is drawn but not captured, and counted as lost.
@@ -37,7 +37,7 @@ const READBACKS: usize = 4;
 pub struct FrameStats {
     /// Frames that came back.
     pub captured: u64,
-    /// Of these, the ones that came back later than in the tick after their own.
+    /// Of these, the ones that came back later than in the tick after the one in which they were drawn.
     pub late: u64,
     /// Frames that never came: not drawn because an update ran several ticks, or not captured because the device was too
     /// far behind.
@@ -68,6 +68,8 @@ pub struct Captures {
 /// A frame and how long it took to copy it out.
 struct Captured {
     frame: Frame,
+    /// The tick in which it was drawn.
+    drawn: Tick,
     copy: Duration,
 }
 
@@ -118,8 +120,9 @@ impl Capture {
 
     /// Asks for the buffer's content, once the commands have been submitted. The answer comes while somebody polls the
     /// device.
-    pub fn fetch(&self, readback: Readback, tick: Tick) {
+    pub fn fetch(&self, readback: Readback, label: Label) {
         let (buffer, capture) = (readback.0, self.clone());
+        let Label { shows: tick, drawn } = label;
         let mapped = buffer.clone();
         mapped.slice(..).map_async(MapMode::Read, move |result| {
             if let Err(error) = result {
@@ -135,7 +138,7 @@ impl Capture {
             buffer.unmap();
             let frame = Frame { tick, width: capture.size, height: capture.size, rgba };
             // As many frames as buffers fit into the queue; it is full only when nobody has collected them for long.
-            if capture.frames.try_send(Captured { frame, copy: began.elapsed() }).is_err() {
+            if capture.frames.try_send(Captured { frame, drawn, copy: began.elapsed() }).is_err() {
                 capture.lost.fetch_add(1, Ordering::Relaxed);
             }
             // There is room for every buffer, and the other end lives in `capture`.
@@ -157,7 +160,7 @@ pub fn collect(
     if let Err(error) = device.poll(PollType::Poll) {
         tracing::warn!("the graphics device does not answer: {error}");
     }
-    while let Ok(Captured { frame, copy }) = captures.frames.try_recv() {
+    while let Ok(Captured { frame, drawn, copy }) = captures.frames.try_recv() {
         times.record("readback", copy);
         if captures.newest.is_some_and(|newest| newest >= frame.tick) {
             captures.lost.fetch_add(1, Ordering::Relaxed);
@@ -165,7 +168,7 @@ pub fn collect(
         }
         captures.newest = Some(frame.tick);
         stats.captured += 1;
-        stats.late += u64::from(frame.tick.next() < clock.tick);
+        stats.late += u64::from(drawn.next() < clock.tick);
         ready.write(FrameReady(frame));
     }
     stats.lost = captures.lost.load(Ordering::Relaxed);

@@ -1,5 +1,6 @@
-//! Draws a tick: the kept background is copied, what moves is drawn over it, and the frame is handed to the capture.
-//! While one character gives way to the next, both are drawn, and the two pictures are mixed.
+//! Draws a tick: the kept background is copied, what moves is drawn over it, and the frame is handed to the capture. Where
+//! a better renderer has made a picture, that is mixed in or takes the place of it all. While one character gives way to
+//! the next, both are drawn, and the two pictures are mixed.
 //!
 //! Everything is recorded in one command buffer without a camera, a view or a render phase; the commands are few, and so
 //! is what the processor has to do for them (docs-secretary/adr/0002-mesh-warp-in-bevy.md).
@@ -30,31 +31,70 @@ use crate::{
     capture::Capture,
     corners::{Corner, Run},
     gpu::{FORMAT, StageGpu},
+    look::{Look, Sheet},
     scene::ScenePictures,
 };
 
 /// What is to be drawn. Filled in Present, taken over by the render world in the same update.
 #[derive(Resource, Default)]
 pub struct DrawList {
-    /// The tick that the picture belongs to. `None` until the first one.
-    pub tick: Option<Tick>,
-    /// The character; `None` draws the empty stage.
-    pub pictures: Option<Arc<ScenePictures>>,
-    /// All layers' corners.
-    pub corners: Vec<Corner>,
+    /// Whether a tick has run in this update.
+    pub ran: bool,
+    /// The frame to be drawn; `None`: the last picture stays.
+    pub frame: Option<Label>,
+    /// Frames that were not drawn because an update ran several ticks.
+    pub overtaken: u64,
+    /// The character.
+    pub actor: Figure,
     /// How much of what was on stage before still shows, 0..=1.
     pub fade: f32,
-    /// The character that leaves, while some of it still shows; `None` is the empty stage.
-    pub leaving: Option<Arc<ScenePictures>>,
-    /// Its corners.
-    pub leaving_corners: Vec<Corner>,
+    /// The character that leaves, while some of it still shows.
+    pub leaving: Figure,
+}
+
+/// Which frame it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The tick whose pose is shown.
+    pub shows: Tick,
+    /// The tick in which it is drawn.
+    pub drawn: Tick,
+}
+
+/// A character as it is painted.
+#[derive(Default)]
+pub struct Figure {
+    /// What the device holds of it; `None` is the empty stage.
+    pub pictures: Option<Arc<ScenePictures>>,
+    /// All layers' corners, if the warp is seen.
+    pub corners: Vec<Corner>,
+    /// Of what it is painted.
+    pub look: Look,
+}
+
+impl DrawList {
+    /// There is a frame to be drawn.
+    pub const fn order(&mut self, frame: Label) {
+        if self.frame.replace(frame).is_some() {
+            self.overtaken += 1;
+        }
+    }
+}
+
+impl Figure {
+    fn take(&mut self, from: &mut Self) {
+        std::mem::swap(&mut self.corners, &mut from.corners);
+        self.pictures.clone_from(&from.pictures);
+        self.look.clone_from(&from.look);
+    }
 }
 
 /// The render world's side.
 #[derive(Resource)]
 pub struct Easel {
     list: DrawList,
-    drawn: Option<Tick>,
+    /// Whether anything has been drawn yet.
+    drawn: bool,
     /// The character whose background is on `backdrop`.
     on_stage: Option<Arc<ScenePictures>>,
     /// The layers that do not move.
@@ -64,8 +104,18 @@ pub struct Easel {
     before_view: TextureView,
     before_bound: BindGroup,
     rectangle: Buffer,
+    /// Pictures of better renderers.
+    canvases: Vec<Canvas>,
+    size: u32,
     empty: [u8; 3],
     submit: Option<Duration>,
+}
+
+/// A picture on the device.
+struct Canvas {
+    picture: Arc<[u8]>,
+    texture: Texture,
+    bound: BindGroup,
 }
 
 /// Corners of a rectangle that covers the stage, as two triangles.
@@ -81,18 +131,21 @@ const RECTANGLE: [Corner; 6] = [
 /// Takes over the main world's list, and gives it the measurements of the last frame.
 pub fn extract(mut main: ResMut<MainWorld>, mut easel: ResMut<Easel>) {
     let mut list = main.resource_mut::<DrawList>();
-    std::mem::swap(&mut list.corners, &mut easel.list.corners);
-    std::mem::swap(&mut list.leaving_corners, &mut easel.list.leaving_corners);
-    easel.list.tick = list.tick;
-    easel.list.fade = list.fade;
-    easel.list.pictures.clone_from(&list.pictures);
-    easel.list.leaving.clone_from(&list.leaving);
+    let easel = &mut *easel;
+    list.ran = false;
+    easel.list.overtaken += std::mem::take(&mut list.overtaken);
+    if let Some(frame) = list.frame.take() {
+        easel.list.order(frame);
+        easel.list.fade = list.fade;
+        easel.list.actor.take(&mut list.actor);
+        easel.list.leaving.take(&mut list.leaving);
+    }
     if let Some(time) = easel.submit.take() {
         main.resource_mut::<StageTimes>().record("submit", time);
     }
 }
 
-/// Records and submits the commands of a tick, once for each tick.
+/// Records and submits the commands of a frame.
 pub fn draw(
     mut easel: ResMut<Easel>,
     gpu: Res<StageGpu>,
@@ -101,25 +154,21 @@ pub fn draw(
     capture: Res<Capture>,
 ) {
     let easel = &mut *easel;
-    let (Some(tick), Some(target)) = (easel.list.tick, images.get(&target.0)) else { return };
-    if easel.drawn == Some(tick) {
-        return;
-    }
+    let Some(target) = images.get(&target.0) else { return };
+    let Some(frame) = easel.list.frame.take() else { return };
     let began = Instant::now();
+    easel.put_on_canvas(&gpu);
     let mut encoder = gpu.device.create_command_encoder(&CommandEncoderDescriptor { label: Some("stage") });
-    easel.change_scene(&gpu, &mut encoder);
     easel.paint_leaving(&gpu, &mut encoder);
-    copy(&mut encoder, &easel.backdrop, &target.texture);
-    // Bevy's view of the target converts colours; this one does not.
-    let view = target.texture.create_view(&TextureViewDescriptor { format: Some(FORMAT), ..default() });
-    easel.paint_moving(&gpu, &mut encoder, &view);
+    easel.paint(&gpu, &mut encoder, &target.texture);
     let readback = capture.record(&mut encoder, &target.texture);
     gpu.queue.submit([encoder.finish()]);
     if let Some(readback) = readback {
-        capture.fetch(readback, tick);
+        capture.fetch(readback, frame);
     }
-    let last = easel.drawn.replace(tick);
-    capture.missed(last.map_or(0, |last| tick.0.saturating_sub(last.0 + 1)));
+    let overtaken = std::mem::take(&mut easel.list.overtaken);
+    capture.missed(if easel.drawn { overtaken } else { 0 });
+    easel.drawn = true;
     easel.submit = Some(began.elapsed());
 }
 
@@ -128,34 +177,65 @@ impl Easel {
         let (backdrop, before) = (gpu.canvas(size), gpu.canvas(size));
         Self {
             list: DrawList::default(),
-            drawn: None,
+            drawn: false,
             on_stage: None,
             backdrop_view: backdrop.create_view(&TextureViewDescriptor::default()),
             backdrop,
             before_bound: gpu.bound(&before),
             before_view: before.create_view(&TextureViewDescriptor::default()),
             rectangle: gpu.constant(bytemuck::cast_slice(&RECTANGLE), BufferUsages::VERTEX),
+            canvases: Vec::new(),
+            size,
             empty,
             submit: None,
         }
     }
 
+    /// Brings the pictures that are seen onto the device, each once, and lets go of those that are not seen any more.
+    fn put_on_canvas(&mut self, gpu: &StageGpu) {
+        let leaving: &[Sheet] = if self.list.fade > 0.0 { &self.list.leaving.look.sheets } else { &[] };
+        let seen: Vec<_> = self.list.actor.look.sheets.iter().chain(leaving).map(|sheet| &sheet.picture).collect();
+        let (kept, mut free): (Vec<_>, Vec<_>) = std::mem::take(&mut self.canvases)
+            .into_iter()
+            .partition(|canvas| seen.iter().any(|picture| Arc::ptr_eq(picture, &canvas.picture)));
+        self.canvases = kept;
+        for picture in seen {
+            if self.canvases.iter().any(|canvas| Arc::ptr_eq(&canvas.picture, picture)) {
+                continue;
+            }
+            let canvas = match free.pop() {
+                Some(canvas) => Canvas { picture: picture.clone(), ..canvas },
+                None => {
+                    let texture = gpu.canvas(self.size);
+                    Canvas { picture: picture.clone(), bound: gpu.bound(&texture), texture }
+                }
+            };
+            gpu.write(&canvas.texture, picture);
+            self.canvases.push(canvas);
+        }
+    }
+
+    fn canvas(&self, sheet: &Sheet) -> Option<&Canvas> {
+        self.canvases.iter().find(|canvas| Arc::ptr_eq(&canvas.picture, &sheet.picture))
+    }
+
     /// When the character has changed: paints what of it does not move.
     fn change_scene(&mut self, gpu: &StageGpu, encoder: &mut CommandEncoder) {
-        let same = match (&self.on_stage, &self.list.pictures) {
+        let same = match (&self.on_stage, &self.list.actor.pictures) {
             (Some(old), Some(new)) => Arc::ptr_eq(old, new),
-            (None, None) => self.drawn.is_some(),
+            (None, None) => self.drawn,
             _ => false,
         };
         if same {
             return;
         }
-        let mut pass = begin(encoder, &self.backdrop_view, self.ground(self.list.pictures.is_some()));
-        if let Some(pictures) = &self.list.pictures {
-            gpu.queue.write_buffer(&pictures.corners, 0, bytemuck::cast_slice(&self.list.corners));
+        let actor = &self.list.actor;
+        let mut pass = begin(encoder, &self.backdrop_view, self.ground(actor.pictures.is_some()));
+        if let Some(pictures) = &actor.pictures {
+            gpu.queue.write_buffer(&pictures.corners, 0, bytemuck::cast_slice(&actor.corners));
             paint(&mut pass, gpu, pictures, |run| !run.moving);
         }
-        self.on_stage.clone_from(&self.list.pictures);
+        self.on_stage.clone_from(&actor.pictures);
     }
 
     /// What lies under everything: nothing where a character is, else the colour of the empty stage.
@@ -171,32 +251,61 @@ impl Easel {
     /// Paints the whole character that leaves, in a picture of its own.
     fn paint_leaving(&self, gpu: &StageGpu, encoder: &mut CommandEncoder) {
         if self.list.fade > 0.0 {
-            let mut pass = begin(encoder, &self.before_view, self.ground(self.list.leaving.is_some()));
-            if let Some(pictures) = &self.list.leaving {
-                gpu.queue.write_buffer(&pictures.corners, 0, bytemuck::cast_slice(&self.list.leaving_corners));
+            let leaving = &self.list.leaving;
+            let mut pass = begin(encoder, &self.before_view, self.ground(leaving.pictures.is_some()));
+            if let Some(pictures) = leaving.pictures.as_ref().filter(|_| leaving.look.warp) {
+                gpu.queue.write_buffer(&pictures.corners, 0, bytemuck::cast_slice(&leaving.corners));
                 paint(&mut pass, gpu, pictures, |_| true);
             }
+            self.lay(&mut pass, gpu, &leaving.look.sheets);
         }
     }
 
-    /// Paints what moves, and over it what is left of the character that leaves.
-    fn paint_moving(&self, gpu: &StageGpu, encoder: &mut CommandEncoder, target: &WgpuTextureView) {
-        let mut pass = begin(encoder, target, LoadOp::Load);
-        if let Some(pictures) = &self.list.pictures
-            && let Some(corners) = self.list.corners.get(pictures.moving.clone())
+    /// Paints the character, and over it what is left of the one that leaves.
+    fn paint(&mut self, gpu: &StageGpu, encoder: &mut CommandEncoder, target: &Texture) {
+        let whole = self.list.actor.look.covering().filter(|_| self.list.fade <= 0.0);
+        if let Some(canvas) = whole.and_then(|sheet| self.canvas(sheet)) {
+            return copy(encoder, &canvas.texture, target);
+        }
+        // Bevy's view of the target converts colours; this one does not.
+        let view = target.create_view(&TextureViewDescriptor { format: Some(FORMAT), ..default() });
+        if self.list.actor.look.warp {
+            self.change_scene(gpu, encoder);
+            copy(encoder, &self.backdrop, target);
+        }
+        let actor = &self.list.actor;
+        let load = if actor.look.warp { LoadOp::Load } else { self.ground(true) };
+        let mut pass = begin(encoder, &view, load);
+        if let Some(pictures) = actor.pictures.as_ref().filter(|_| actor.look.warp)
+            && let Some(corners) = actor.corners.get(pictures.moving.clone())
         {
             let offset = pictures.moving.start * size_of::<Corner>();
             gpu.queue.write_buffer(&pictures.corners, offset as u64, bytemuck::cast_slice(corners));
             paint(&mut pass, gpu, pictures, |run| run.moving);
         }
+        self.lay(&mut pass, gpu, &actor.look.sheets);
         if self.list.fade > 0.0 {
-            let share = f64::from(self.list.fade.min(1.0));
-            pass.set_pipeline(&gpu.mix);
-            pass.set_blend_constant(wgpu::Color { r: share, g: share, b: share, a: share });
-            pass.set_bind_group(0, &*self.before_bound, &[]);
-            pass.set_vertex_buffer(0, *self.rectangle.slice(..));
-            pass.draw(0..RECTANGLE.len() as u32, 0..1);
+            self.mix(&mut pass, gpu, &self.before_bound, self.list.fade);
         }
+    }
+
+    /// Lays pictures over what is there.
+    fn lay(&self, pass: &mut wgpu::RenderPass<'_>, gpu: &StageGpu, sheets: &[Sheet]) {
+        for sheet in sheets {
+            if let Some(canvas) = self.canvas(sheet) {
+                self.mix(pass, gpu, &canvas.bound, sheet.share);
+            }
+        }
+    }
+
+    /// A picture takes the place of a share of what is there.
+    fn mix(&self, pass: &mut wgpu::RenderPass<'_>, gpu: &StageGpu, picture: &BindGroup, share: f32) {
+        let share = f64::from(share.clamp(0.0, 1.0));
+        pass.set_pipeline(&gpu.mix);
+        pass.set_blend_constant(wgpu::Color { r: share, g: share, b: share, a: share });
+        pass.set_bind_group(0, &**picture, &[]);
+        pass.set_vertex_buffer(0, *self.rectangle.slice(..));
+        pass.draw(0..RECTANGLE.len() as u32, 0..1);
     }
 }
 

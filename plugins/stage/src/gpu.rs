@@ -11,9 +11,10 @@ use bevy::{
             BufferUsages, ColorTargetState, ColorWrites, Extent3d, FilterMode, MultisampleState,
             PipelineCompilationOptions, PipelineLayoutDescriptor, PrimitiveState, RawFragmentState,
             RawRenderPipelineDescriptor, RawVertexBufferLayout, RawVertexState, RenderPipeline, Sampler,
-            SamplerBindingType, SamplerDescriptor, ShaderModuleDescriptor, ShaderSource, ShaderStages, Texture,
-            TextureDataOrder, TextureDescriptor, TextureDimension, TextureFormat, TextureSampleType, TextureUsages,
-            TextureViewDescriptor, TextureViewDimension, VertexAttribute, VertexFormat, VertexStepMode,
+            SamplerBindingType, SamplerDescriptor, ShaderModuleDescriptor, ShaderSource, ShaderStages,
+            TexelCopyBufferLayout, Texture, TextureDataOrder, TextureDescriptor, TextureDimension, TextureFormat,
+            TextureSampleType, TextureUsages, TextureViewDescriptor, TextureViewDimension, VertexAttribute,
+            VertexFormat, VertexStepMode,
         },
         renderer::{RenderDevice, RenderQueue},
     },
@@ -149,6 +150,13 @@ impl StageGpu {
                 | TextureUsages::COPY_SRC
                 | TextureUsages::COPY_DST,
         ))
+    }
+
+    /// Fills a texture with premultiplied sRGB bytes.
+    pub fn write(&self, texture: &Texture, rgba: &[u8]) {
+        let layout =
+            TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(texture.width() * 4), rows_per_image: None };
+        self.queue.write_texture(texture.as_image_copy(), rgba, layout, texture.size());
     }
 
     /// The texture, bound for sampling.

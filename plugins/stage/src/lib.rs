@@ -6,6 +6,9 @@
 //! [`FrameReady`](visage_schedule::FrameReady), which carries the tick whose pose it shows. Beside that it draws stills of any
 //! face for whoever asks at [`StillDoor`](visage_schedule::StillDoor).
 //!
+//! Above the warp may stand better renderers ([`StagePlugin::rungs`]), each on a thread of its own. A ladder decides from
+//! tick to tick which one shows; how they do is in [`Renderers`](visage_schedule::Renderers).
+//!
 //! ```no_run
 //! use bevy::prelude::*;
 //! use visage_schedule::SchedulePlugin;
@@ -24,9 +27,13 @@ mod capture;
 mod corners;
 mod draw;
 mod gpu;
+mod ladder;
+mod look;
+mod painter;
 mod pixels;
 mod plugin;
 mod present;
+mod rungs;
 mod scene;
 mod stills;
 

@@ -1,5 +1,7 @@
 //! Registers the stage.
 
+use std::time::Duration;
+
 use bevy::{
     asset::RenderAssetUsages,
     image::Image,
@@ -11,15 +13,16 @@ use bevy::{
     },
 };
 use tokio::sync::mpsc;
-use visage_core::WorkerHandle;
-use visage_schedule::{StillDoor, StillRequest, VisageSystems};
+use visage_core::{Rung, TICK_HZ, WorkerHandle};
+use visage_schedule::{RendererChoice, StillDoor, StillRequest, VisageSystems};
 
 use crate::{
     StageImage,
     capture::{self, FrameStats},
     draw::{self, DrawList, Easel},
     gpu::{FORMAT, SEEN_AS, StageGpu},
-    present::{self, Cast, OnStage},
+    present::{self, Ascent, Cast, OnStage},
+    rungs::{RungSettings, Rungs},
     scene::SceneBuilder,
     stills::{self, Stills},
 };
@@ -38,6 +41,18 @@ pub struct StagePlugin {
     pub capture: bool,
     /// Ticks in which one character fades into the next. Both move meanwhile.
     pub fade_ticks: u32,
+    /// Renderers that stand above the mesh warp, best first.
+    pub rungs: Vec<Rung>,
+    /// What is to draw, whatever a character asks for.
+    pub renderer: Option<RendererChoice>,
+    /// Ticks in which one renderer fades into another.
+    pub renderer_fade_ticks: u32,
+    /// In what time a renderer has to make a picture; a tick.
+    pub deadline: Duration,
+    /// Whether time waits for the workers. Then a renderer is left for nothing but poses that it cannot draw: the one that a
+    /// character asks for by name, or else the best that opens and is not hopeless on this machine (a second for a picture).
+    /// Which one it is, is found out before [`OnStage`] says that the character is there.
+    pub offline: bool,
 }
 
 /// The largest stage, in pixels.
@@ -53,7 +68,17 @@ struct Requests(mpsc::Receiver<StillRequest>);
 
 impl Default for StagePlugin {
     fn default() -> Self {
-        Self { size: 512, empty: [38, 42, 50], capture: true, fade_ticks: 9 }
+        Self {
+            size: 512,
+            empty: [38, 42, 50],
+            capture: true,
+            fade_ticks: 9,
+            rungs: Vec::new(),
+            renderer: None,
+            renderer_fade_ticks: 5,
+            deadline: Duration::from_nanos(1_000_000_000 / TICK_HZ as u64),
+            offline: false,
+        }
     }
 }
 
@@ -86,9 +111,17 @@ impl Plugin for StagePlugin {
         let builder = SceneBuilder { gpu: gpu.clone(), size };
         let worker =
             WorkerHandle::spawn("stage builder", BUILDS, BUILDS, || Ok::<_, std::convert::Infallible>(builder));
+        let settings = RungSettings {
+            size,
+            fade_ticks: self.renderer_fade_ticks,
+            deadline: self.deadline,
+            offline: self.offline,
+            choice: self.renderer,
+        };
         app.insert_resource(captures)
             .insert_resource(Cast::new(worker, self.fade_ticks))
-            .insert_resource(Stills::new(requests.0, gpu.clone()));
+            .insert_resource(Ascent(Rungs::new(&self.rungs, settings)))
+            .insert_resource(Stills::new(requests.0, gpu.clone(), self.rungs.clone().into()));
         let Some(render) = app.get_sub_app_mut(RenderApp) else { return };
         render
             .insert_resource(Easel::new(&gpu, size, self.empty))

@@ -2,7 +2,7 @@
 //! [`StillDoor`](visage_schedule::StillDoor).
 //!
 //! A thread draws them with the stage's own device. It never waits inside the device (that would lock out the tick's
-//! commands), so the character on stage goes on moving. The thread begins with the first request and ends after a
+//! commands), so the character on stage goes on moving. A better renderer that has the picture at hand gives it instead. The thread begins with the first request and ends after a
 //! while without one, and with it goes everything it has kept.
 
 use std::{
@@ -23,7 +23,7 @@ use bevy::{
 };
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use tokio::sync::mpsc;
-use visage_core::{FacePose, Raster, Rig, StopFlag, Worker, WorkerHandle};
+use visage_core::{FacePose, Raster, Rig, Rung, StopFlag, Subject, Worker, WorkerHandle};
 use visage_schedule::{StageTimes, StillRequest};
 
 use crate::{
@@ -60,6 +60,7 @@ type Draughtsman = WorkerHandle<StillRequest, Duration>;
 pub struct Stills {
     door: mpsc::Receiver<StillRequest>,
     gpu: StageGpu,
+    rungs: Arc<[Rung]>,
     thread: Option<Draughtsman>,
     /// The request that the thread had no room for.
     waiting: Option<StillRequest>,
@@ -67,8 +68,8 @@ pub struct Stills {
 }
 
 impl Stills {
-    pub const fn new(door: mpsc::Receiver<StillRequest>, gpu: StageGpu) -> Self {
-        Self { door, gpu, thread: None, waiting: None, idle: 0 }
+    pub const fn new(door: mpsc::Receiver<StillRequest>, gpu: StageGpu, rungs: Arc<[Rung]>) -> Self {
+        Self { door, gpu, rungs, thread: None, waiting: None, idle: 0 }
     }
 }
 
@@ -78,9 +79,9 @@ pub fn serve(mut stills: ResMut<Stills>, mut times: ResMut<StageTimes>) {
     stills.idle += 1;
     while let Some(request) = stills.waiting.take().or_else(|| stills.door.try_recv().ok()) {
         stills.idle = 0;
-        let gpu = &stills.gpu;
+        let (gpu, rungs) = (&stills.gpu, &stills.rungs);
         let thread = stills.thread.get_or_insert_with(|| {
-            let studio = Studio::new(gpu.clone());
+            let studio = Studio::new(gpu.clone(), rungs.clone());
             WorkerHandle::spawn("stills", QUEUE, REPORTS, || Ok::<_, std::convert::Infallible>(studio))
         });
         let Err(request) = thread.try_send(request) else { continue };
@@ -106,6 +107,7 @@ pub fn serve(mut stills: ResMut<Stills>, mut times: ResMut<StageTimes>) {
 /// Draws stills; on its own thread.
 struct Studio {
     gpu: StageGpu,
+    rungs: Arc<[Rung]>,
     /// Most recently used last.
     scenes: Vec<Kept>,
     corners: Vec<Corner>,
@@ -137,20 +139,31 @@ impl Worker for Studio {
             return;
         }
         let began = Instant::now();
-        let still = self.still(&request.rig, &request.pose, request.size);
+        let still = self.at_hand(&request).map_or_else(|| self.still(&request.rig, &request.pose, request.size), Ok);
         // Whoever asked may have gone; then nobody misses the answer.
         let _ = request.answer.send(still);
         emit(began.elapsed());
     }
 
     fn renew(&mut self) {
-        *self = Self::new(self.gpu.clone());
+        *self = Self::new(self.gpu.clone(), self.rungs.clone());
     }
 }
 
 impl Studio {
-    const fn new(gpu: StageGpu) -> Self {
-        Self { gpu, scenes: Vec::new(), corners: Vec::new(), easel: None }
+    const fn new(gpu: StageGpu, rungs: Arc<[Rung]>) -> Self {
+        Self { gpu, rungs, scenes: Vec::new(), corners: Vec::new(), easel: None }
+    }
+
+    /// The picture, from the best renderer that has it at hand.
+    fn at_hand(&self, request: &StillRequest) -> Option<Raster> {
+        let size = request.size;
+        let subject = Subject { rig: request.rig.clone(), size, patient: false };
+        let allowed = self.rungs.iter().filter(|rung| request.renderer.allows(rung.family()));
+        let raster = allowed.filter_map(|rung| rung.still.as_ref()).find_map(|draw| draw(&subject, &request.pose))?;
+        let bytes = size as usize * size as usize * 4;
+        let fits = (raster.width, raster.height, raster.rgba.len()) == (size, size, bytes);
+        fits.then(|| Raster { rgba: unpremultiplied(&raster.rgba).into(), ..raster })
     }
 
     /// Draws one picture: `size` × `size` pixels, colours not multiplied by alpha.

@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 use visage_core::{FacePose, PortraitSource, Raster, Rig};
-use visage_schedule::{RigError, RigRequest, StillRequest};
+use visage_schedule::{RendererChoice, RigError, RigRequest, StillRequest};
 
 use crate::{
     problem::{Code, Problem},
@@ -86,10 +86,16 @@ pub(crate) async fn rig(context: &Context, source: Arc<PortraitSource>) -> Resul
 }
 
 /// The still of a rig, as PNG.
-pub(crate) async fn still(context: &Context, rig: Arc<Rig>, pose: FacePose, size: u32) -> Result<Bytes, Problem> {
+pub(crate) async fn still(
+    context: &Context,
+    rig: Arc<Rig>,
+    pose: FacePose,
+    size: u32,
+    renderer: RendererChoice,
+) -> Result<Bytes, Problem> {
     let door = context.stills.as_ref().ok_or_else(|| unavailable("This program runs without a renderer."))?;
     let (answer, answered) = oneshot::channel();
-    let raster = through(&door.0, StillRequest { rig, pose, size, answer }, answered)
+    let raster = through(&door.0, StillRequest { rig, pose, size, renderer, answer }, answered)
         .await?
         .map_err(|words| unavailable(&sentence(&words)))?;
     tokio::task::spawn_blocking(move || png(&raster))

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 use visage_core::{Blendshape, Emotion, HeadPose, PortraitSource, Viseme};
-use visage_library::MAX_PICTURE_BYTES;
+use visage_library::{MAX_PICTURE_BYTES, Renderer};
+use visage_schedule::RendererChoice;
 
 use crate::{problem::Problem, routes::Context};
 
@@ -94,8 +95,13 @@ pub(crate) async fn preview(
     let _place = picture::place(&context)?;
     let loaded = context.library.load(&id).await.map_err(store::problem)?;
     let pose = Expression { emotion, viseme, ..Expression::default() }.pose(&loaded.entry.file.emotions)?;
+    let renderer = match loaded.entry.file.renderer {
+        Renderer::Auto => RendererChoice::Auto,
+        Renderer::Warp => RendererChoice::Warp,
+        Renderer::LivePortrait => RendererChoice::LivePortrait,
+    };
     let rig = picture::rig(&context, loaded.portrait).await?;
-    let png = picture::still(&context, rig, pose, size).await?;
+    let png = picture::still(&context, rig, pose, size, renderer).await?;
     Ok((tags, [(header::CONTENT_TYPE, "image/png")], png).into_response())
 }
 
@@ -123,6 +129,6 @@ pub(crate) async fn render(State(context): State<Context>, request: Request) -> 
     picture::check_kind(&image)?;
     let source = PortraitSource::picture_only(&image[..]);
     let rig = picture::rig(&context, source.into()).await?;
-    let png = picture::still(&context, rig, pose, size).await?;
+    let png = picture::still(&context, rig, pose, size, RendererChoice::Auto).await?;
     Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response())
 }

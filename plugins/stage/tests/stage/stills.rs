@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 use visage_core::Raster;
-use visage_schedule::{StillDoor, StillRequest};
+use visage_schedule::{RendererChoice, StillDoor, StillRequest};
 
 use super::*;
 
@@ -10,7 +10,7 @@ type Answer = oneshot::Receiver<Result<Raster, String>>;
 
 fn ask(stepper: &Stepper, rig: &Arc<Rig>, pose: FacePose, size: u32) -> Answer {
     let (answer, still) = oneshot::channel();
-    let request = StillRequest { rig: rig.clone(), pose, size, answer };
+    let request = StillRequest { rig: rig.clone(), pose, size, renderer: RendererChoice::Auto, answer };
     stepper.get::<StillDoor>().0.try_send(request).expect("there is room at the door");
     still
 }
@@ -93,7 +93,8 @@ fn many_requests_are_all_answered_while_the_stage_goes_on() {
     let mut stills = vec![];
     while let Ok(place) = stepper.get::<StillDoor>().0.clone().try_reserve_owned() {
         let (answer, still) = oneshot::channel();
-        place.send(StillRequest { rig: rig.clone(), pose: FacePose::default(), size: 64, answer });
+        let (pose, renderer) = (FacePose::default(), RendererChoice::Auto);
+        place.send(StillRequest { rig: rig.clone(), pose, size: 64, renderer, answer });
         stills.push(still);
     }
     assert_eq!(stills.len(), 16);
