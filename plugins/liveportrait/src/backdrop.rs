@@ -191,6 +191,8 @@ mod tests {
     fn the_key_goes_and_the_person_stays() {
         for key in Key::CHOICE {
             assert_eq!(key.removed(key.colour()), [0; 4]);
+            // Nor does what the networks add to the key show.
+            assert_eq!(key.removed(key.colour().map(|value| value.clamp(14, 250))), [0; 4]);
             // What has none of the key is not touched.
             for colour in [[210, 160, 120], [12, 12, 12], [255, 255, 255]] {
                 assert_eq!(key.removed(colour), [colour[0], colour[1], colour[2], 255], "{key:?}");
