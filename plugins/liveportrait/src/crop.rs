@@ -260,9 +260,9 @@ mod tests {
     #[test]
     fn a_driving_face_is_not_turned() {
         let mut landmarks = [[0.0; 3]; LANDMARKS];
-        for point in 0..LANDMARKS {
+        for (point, place) in landmarks.iter_mut().enumerate() {
             let (x, y) = ((point % 20) as f32 * 8.0, (point / 20) as f32 * 8.0);
-            landmarks[point] = [x * 0.9 - y * 0.4, x * 0.4 + y * 0.9, 0.0];
+            *place = [x * 0.9 - y * 0.4, x * 0.4 + y * 0.9, 0.0];
         }
         let [[a, b, _], [c, d, _]] = FaceCrop::of_driving(&landmarks).expect("it is a face").to_crop.0;
         assert!(a > 0.0 && a == d && b == 0.0 && c == 0.0);

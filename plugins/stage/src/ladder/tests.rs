@@ -171,7 +171,7 @@ fn a_renderer_that_keeps_up_shows_and_one_that_does_not_stays_below() {
     check("never a picture", |_, _| NoPicture(1), down, 0, "no picture of the face");
     check("it fails each time", |_, _| Fail, down, 0, "it does not work");
     check("it panics each time", |_, _| Panic, down, 0, "panic");
-    let half = |tick: u64, _| if tick % 2 == 0 { Picture(15) } else { NoPicture(1) };
+    let half = |tick: u64, _| if tick.is_multiple_of(2) { Picture(15) } else { NoPicture(1) };
     check("every other pose", half, down, 0, "");
 }
 
@@ -273,7 +273,8 @@ fn offline_slowness_does_not_matter_but_hopelessness_does() {
     let auto = Pace::Offline { demanded: false };
     let demanded = Pace::Offline { demanded: true };
     let never: fn(u64, u64) -> Act = |_, _| NoPicture(1);
-    let cases: [(Pace, fn(u64, u64) -> Act, u64, usize); 7] = [
+    type Case = (Pace, fn(u64, u64) -> Act, u64, usize);
+    let cases: [Case; 7] = [
         (auto, |_, _| Picture(300), 3, 0),
         (auto, |_, _| Picture(2_000), u64::MAX, 1),
         (auto, |_, _| Picture(12_000), u64::MAX, 1),

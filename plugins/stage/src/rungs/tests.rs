@@ -207,7 +207,7 @@ fn what_stands_still_is_held_for_two_ticks_and_then_left() {
 fn offline_every_pose_has_its_frame() {
     // From tick 40 to 60 it has no pictures; every tenth time it fails to have one.
     let gaps = |tick: u64| {
-        if (40..60).contains(&tick) || tick % 10 == 0 { Err(RenderError::NoPicture) } else { Ok(()) }
+        if (40..60).contains(&tick) || tick.is_multiple_of(10) { Err(RenderError::NoPicture) } else { Ok(()) }
     };
     let (gapped, _heard) = rung("liveportrait", gaps);
     let offline = RungSettings { offline: true, fade_ticks: 3, ..settings() };
@@ -350,7 +350,7 @@ fn what_was_asked_for_and_cannot_be_had_is_told_in_words() {
         assert_eq!(stage.rungs.unmet().as_deref(), expected);
     };
     check(&[], RendererChoice::LivePortrait, Some("it is not part of this program"));
-    check(&[refuses.clone()], RendererChoice::LivePortrait, Some("liveportrait: there is no model"));
+    check(std::slice::from_ref(&refuses), RendererChoice::LivePortrait, Some("liveportrait: there is no model"));
     check(&[refuses], RendererChoice::Auto, None);
     check(&[], RendererChoice::Auto, None);
 }
