@@ -362,6 +362,8 @@ fn characters_are_made_edited_and_deleted_in_the_gallery() {
         assert!(saved.contains(part), "{part} is not in {saved}");
     }
 
+    scene.wait_for("the new name", "document.title === 'Anna · Visage'");
+
     // Her author breaks the file by hand: she stays on stage, and the page says where the mistake is.
     std::fs::write(&file, saved.replacen("name:", "nam:", 1)).expect("written");
     scene

@@ -229,6 +229,8 @@ impl<C: Send + 'static, E: Send + 'static> WorkerHandle<C, E> {
         let ended = Ended::new(pending, ended);
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
             let pending = &ended.pending;
+            // Goes before `ended` does: whoever sees that nothing is pending any more cannot hand in a command.
+            let command_out = command_out;
             let mut worker = match make() {
                 Ok(worker) => worker,
                 Err(error) => {
