@@ -120,8 +120,9 @@ class Onnx:
         self.sessions = {name: contract.session(path, providers, threads) for name, path in files.items()}
 
     def value(self, array):
-        # A copy, since on the CPU the value may live in the array's own memory.
-        return onnxruntime.OrtValue.ortvalue_from_numpy(array.copy(), self.device, 0)
+        # A copy that is kept, since on the CPU the value lives in the array's own memory.
+        self.kept.append(onnxruntime.OrtValue.ortvalue_from_numpy(array.copy(), self.device, 0))
+        return self.kept[-1]
 
     def bound(self, name, inputs):
         binding = self.sessions[name].io_binding()
@@ -133,7 +134,7 @@ class Onnx:
         return binding
 
     def prepare(self, img, feature, at_rest):
-        self.at_rest = at_rest
+        self.at_rest, self.kept = at_rest, []
         self.driving = self.value(at_rest)
         self.both = self.value(numpy.zeros((1, 126), numpy.float32))
         warping = {"feature_3d": feature, "kp_source": at_rest}
@@ -163,7 +164,8 @@ class Onnx:
         return (out * 255 + 0.5).astype(numpy.uint8)
 
     def colours(self, keypoints):
-        return self.draw(keypoints).numpy()
+        # A copy, since the next run writes to the same memory.
+        return self.draw(keypoints).numpy().copy()
 
 
 def median_ms(work, warm, frames):
