@@ -98,11 +98,6 @@ impl Plan {
         self
     }
 
-    /// Those of the nodes that have no picture yet.
-    pub fn missing(&self, cache: &PictureCache, origin: &Origin) -> Vec<Node> {
-        self.nodes.iter().copied().filter(|node| !cache.holds(&origin.node(*node))).collect()
-    }
-
     fn extend(&mut self, face: &FacePose, strengths: &[f32]) {
         let mut seen = Seen::new();
         for &strength in strengths {
@@ -289,6 +284,11 @@ mod tests {
             .expect("a temporary folder")
     }
 
+    /// Those of a plan's nodes that have no picture yet.
+    fn missing(plan: &Plan, cache: &PictureCache, origin: &Origin) -> Vec<Node> {
+        plan.nodes.iter().copied().filter(|node| !cache.holds(&origin.node(*node))).collect()
+    }
+
     /// Whether a pose can be shown from these nodes: the share of each region that can.
     fn shown(pose: &FacePose, nodes: &[Node]) -> f32 {
         let there: Vec<FacePose> = nodes.iter().map(|node| node.pose()).collect();
@@ -414,7 +414,7 @@ mod tests {
             seen.iter().map(|progress| (progress.done, progress.node)).collect::<Vec<_>>(),
             [(1, plan.nodes()[0]), (2, plan.nodes()[1])]
         );
-        assert_eq!(plan.missing(&cache(folder.path()), &origin), plan.nodes()[2..]);
+        assert_eq!(missing(&plan, &cache(folder.path()), &origin), plan.nodes()[2..]);
         // One of the two is damaged meanwhile.
         let damaged = fs::read_dir(folder.path()).expect("there").flatten().next().expect("a folder for the face");
         let file = fs::read_dir(damaged.path()).expect("there").flatten().next().expect("a picture").path();
@@ -443,7 +443,7 @@ mod tests {
         let there = cache(folder.path());
         let result = bake(&plan, &there, &origin, &mut draw, &mut |_| (), &StopFlag::default());
         assert!(matches!(result, Err(BakeError::Draw("the network broke"))));
-        assert_eq!(plan.missing(&there, &origin), plan.nodes()[2..]);
+        assert_eq!(missing(&plan, &there, &origin), plan.nodes()[2..]);
         // The folder cannot be written any more.
         fs::remove_dir_all(folder.path()).expect("there");
         fs::write(folder.path(), "a file in its place").expect("a temporary folder");

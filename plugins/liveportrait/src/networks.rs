@@ -64,13 +64,15 @@ impl Networks {
             }
             there
         };
+        // What is looked at may have fewer digits; what says where keypoints are may not.
+        let exact = &SessionOptions { half: false, ..options.clone() };
         Ok(Self {
             appearance: Appearance::open(folder, options)?,
-            motion: MotionExtractor::open(folder, options)?,
+            motion: MotionExtractor::open(folder, exact)?,
             warp: WarpSpade::open(folder, options)?,
-            stitching: Stitching::open(folder, options)?,
-            eyes: optional(&contract::EYES).then(|| EyeRetargeting::open(folder, options)).transpose()?,
-            lips: optional(&contract::LIPS).then(|| LipRetargeting::open(folder, options)).transpose()?,
+            stitching: Stitching::open(folder, exact)?,
+            eyes: optional(&contract::EYES).then(|| EyeRetargeting::open(folder, exact)).transpose()?,
+            lips: optional(&contract::LIPS).then(|| LipRetargeting::open(folder, exact)).transpose()?,
         })
     }
 }

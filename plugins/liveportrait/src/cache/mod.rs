@@ -223,28 +223,6 @@ impl PictureCache {
         self.disk.as_ref().map_or(Ok(()), |disk| disk.write(key, picture))
     }
 
-    /// The picture of a pose, drawn and kept if there is none yet. `draw` is given the pose of [`grid::snap`]. That a
-    /// picture cannot be kept is logged; it is given all the same.
-    ///
-    /// # Errors
-    /// It could not be drawn.
-    pub fn get_or_draw<E>(
-        &self,
-        origin: &Origin,
-        pose: &FacePose,
-        draw: impl FnOnce(&FacePose) -> Result<Picture, E>,
-    ) -> Result<Picture, E> {
-        let key = origin.key(pose);
-        if let Some(picture) = self.get(&key) {
-            return Ok(picture);
-        }
-        let picture = draw(&grid::snap(pose))?;
-        if let Err(error) = self.put(&key, &picture) {
-            tracing::warn!("{error}");
-        }
-        Ok(picture)
-    }
-
     /// Whether one more picture fits into memory without another one leaving it.
     pub fn has_room(&self) -> bool {
         self.memory().room() >= BYTES
@@ -362,22 +340,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pose_is_drawn_once_and_as_it_is_kept() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let cache = open(folder.path(), 4);
+    fn poses_that_are_the_same_on_the_grid_share_a_picture() {
         let origin = Origin::new(b"face", "a");
-        let mut drawn = Vec::new();
-        for amount in [0.3, 0.3005, 0.31] {
-            let picture = cache.get_or_draw(&origin, &jaw(amount), |pose| {
-                drawn.push(pose.clone());
-                Ok::<_, ()>(plain([drawn.len() as u8; 3]))
-            });
-            assert!(picture.is_ok());
-        }
-        assert_eq!(drawn.len(), 2);
-        assert!(drawn.iter().all(|pose| grid::snap(pose) == *pose));
-        assert_eq!(cache.get_or_draw(&origin, &jaw(0.9), |_| Err("no")), Err("no"));
-        assert!(cache.get(&origin.key(&jaw(0.9))).is_none(), "nothing was drawn");
+        let key = |amount| origin.key(&jaw(amount));
+        assert_eq!(key(0.3), key(0.3005));
+        assert_ne!(key(0.3), key(0.31));
+        assert_eq!(origin.key(&grid::snap(&jaw(0.3))), key(0.3));
     }
 
     #[test]

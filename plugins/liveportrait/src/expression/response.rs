@@ -65,6 +65,6 @@ pub(super) fn seen(expression: &Keypoints, measure: &str) -> f32 {
     if let Some(column) = EYES.iter().position(|name| *name == measure) {
         return sum(&EYE_RESPONSE, column, expression);
     }
-    let column = MOUTH.iter().position(|name| *name == measure).unwrap();
+    let column = MOUTH.iter().position(|name| *name == measure).expect("a measure of eyes or mouth");
     sum(&MOUTH_RESPONSE, column, expression)
 }

@@ -70,7 +70,8 @@ fn mirrored(pose: &FacePose) -> FacePose {
             (_, Some(base)) => format!("{base}Left"),
             _ => name,
         };
-        let other = BLENDSHAPES.into_iter().find(|shape| format!("{shape:?}") == other).unwrap();
+        let other =
+            BLENDSHAPES.into_iter().find(|shape| format!("{shape:?}") == other).expect("each side has its other");
         out[other] = pose[shape];
     }
     out.head.yaw *= -1.0;
@@ -463,8 +464,9 @@ fn the_documented_table_is_the_code() {
     let mut table = String::from("| Blendshape | Units | Of | Moves for one unit |\n|---|---|---|---|\n");
     for shape in BLENDSHAPES {
         if parts(shape).is_empty() {
-            let (_, reason) = WITHOUT_EFFECT.iter().find(|(listed, _)| *listed == shape).unwrap();
-            writeln!(table, "| {shape:?} | | nothing | {reason} |").unwrap();
+            let (_, reason) =
+                WITHOUT_EFFECT.iter().find(|(listed, _)| *listed == shape).expect("an empty row says why");
+            writeln!(table, "| {shape:?} | | nothing | {reason} |").expect("a string has room");
         }
         for (at, (pattern, amount)) in parts(shape).iter().enumerate() {
             let first = if at == 0 { format!("{shape:?}") } else { String::new() };
@@ -473,10 +475,10 @@ fn the_documented_table_is_the_code() {
                 Source::Measured => "measured".to_owned(),
                 Source::Chosen => "chosen".to_owned(),
             };
-            writeln!(table, "| {first} | {amount} | {source} | {} |", name(pattern)).unwrap();
+            writeln!(table, "| {first} | {amount} | {source} | {} |", name(pattern)).expect("a string has room");
         }
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/avatar/liveportrait-expression.md");
-    let written = std::fs::read_to_string(path).unwrap();
+    let written = std::fs::read_to_string(path).expect("the document is there");
     assert!(written.contains(&table), "{path} should have this table:\n{table}");
 }
