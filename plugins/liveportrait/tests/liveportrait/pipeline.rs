@@ -117,6 +117,8 @@ fn another_face_moves_the_portrait() {
     let there = driven(Driving::Absolute { now: &now, ratios: None });
     let there_open = driven(Driving::Absolute { now: &now, ratios: Some(ratios) });
     let open = driven(Driving::Ratios(ratios));
+    let uneven = driven(Driving::Ratios(Ratios { eyes: [0.05, 0.15], ..ratios }));
+    assert!(farthest(&open, &uneven) < 1e-6, "both eyes are asked for what the other face's have on average");
     assert!(farthest(&still, &own) < 1e-6, "who does not move stays");
     for (name, found) in [("relative", turned), ("closed lips", closed), ("absolute", there), ("ratios", open)] {
         assert!(farthest(&found, &still) > 1e-4, "{name}");
