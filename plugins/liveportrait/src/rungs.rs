@@ -179,7 +179,11 @@ impl LiveFace {
         if !subject.patient && settings.provider == ProviderChoice::Auto {
             let chosen = probe(settings.provider).map_err(|error| error.to_string())?;
             if chosen.provider == Provider::Cpu {
-                return Err(format!("on the processor a picture takes seconds ({}); {}", chosen.reason, chosen.advice));
+                let advice = if chosen.advice.is_empty() { "" } else { "; " };
+                return Err(format!(
+                    "on the processor a picture takes seconds ({}){advice}{}",
+                    chosen.reason, chosen.advice
+                ));
             }
         }
         let open = settings.open(&subject.rig, subject.size).map_err(|error| error.to_string())?;
