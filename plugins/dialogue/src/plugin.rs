@@ -4,7 +4,7 @@ use bevy::{ecs::message::MessageCursor, ecs::system::SystemParam, prelude::*};
 use chrono::{Datelike, Timelike};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use visage_core::Language;
+use visage_core::{Language, Script};
 use visage_schedule::{
     ActiveCharacter, Conversation, Heard, MediaClock, Say, SetEmotion, Sounding, Speak, StopSpeaking, Transcript,
     UserText, VisageSystems, VoiceActivity,
@@ -139,10 +139,11 @@ impl Ears<'_, '_> {
         inputs
             .extend(self.emotions_read.read(&self.emotions).map(|order| Input::Emotion(order.emotion, order.strength)));
         inputs.extend(self.voice.read().map(|activity| Input::Voice(activity.speaking)));
-        inputs.extend(self.say.read().map(|Say { text, language, emotion }| Input::Say {
-            text: text.clone(),
-            language: language.unwrap_or_else(|| language_of(text, own)),
-            emotion: *emotion,
+        inputs.extend(self.say.read().map(|Say { text, language, emotion }| {
+            // Neither tags nor their English names say which language a text is in, unless it says so itself.
+            let (script, _) = Script::read(text);
+            let language = language.or(script.language).unwrap_or_else(|| language_of(&script.plain(), own));
+            Input::Say { text: text.clone(), language, emotion: *emotion }
         }));
         for UserText { text } in self.wrote.read() {
             let language = language_of(text, last.unwrap_or(own));
@@ -215,6 +216,28 @@ mod tests {
         assert_eq!((spoken[0].text.as_str(), spoken[0].language), ("Es ist 9 Uhr 30.", Language::German));
         assert_eq!(all::<Transcript>(&app).len(), 2);
         assert_eq!(*app.world().resource::<Conversation>(), Conversation::Thinking);
+    }
+
+    #[test]
+    fn markup_is_spoken_in_its_language_and_not_shown() {
+        let cases = [
+            ("[happy] Guten Morgen! [pause 1s] Wie geht es dir?", Language::German, "Guten Morgen! Wie geht es dir?"),
+            ("<speak xml:lang=\"de-DE\"><break time=\"1s\"/>Taxi.</speak>", Language::German, "Taxi."),
+            ("<speak>Where is <emphasis level=\"strong\">he</emphasis>?</speak>", Language::English, "Where is he?"),
+        ];
+        for (text, language, shown) in cases {
+            let mut app = app();
+            app.world_mut().write_message(Say { text: text.into(), language: None, emotion: None });
+            tick(&mut app);
+            let (spoken, lines) = (all::<Speak>(&app), all::<Transcript>(&app));
+            assert_eq!((spoken[0].text.as_str(), spoken[0].language), (text, language));
+            assert_eq!((lines[0].text.as_str(), lines.len()), (shown, 1));
+        }
+        // Tags alone are nothing to say.
+        let mut app = app();
+        app.world_mut().write_message(Say { text: "[sad] [pause]".into(), language: None, emotion: None });
+        tick(&mut app);
+        assert!(all::<Speak>(&app).is_empty() && all::<Transcript>(&app).is_empty());
     }
 
     #[test]

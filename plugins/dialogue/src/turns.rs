@@ -1,7 +1,7 @@
 //! Whose turn it is: a state machine over ticks. It decides what is spoken, when the character is interrupted, and which
 //! lines the transcript has; it makes no sound and knows no clock but the index of the tick.
 
-use visage_core::{Emotion, Language, TICK_HZ, Tick, TurnCounter, TurnId};
+use visage_core::{Emotion, Language, Script, TICK_HZ, Tick, TurnCounter, TurnId, plain};
 use visage_schedule::{Conversation, Speaker};
 
 use crate::{responder::Reply, words::likeness};
@@ -160,7 +160,7 @@ impl Turns {
     ) {
         match input {
             Input::Say { text, language, emotion } => {
-                if !text.trim().is_empty() {
+                if !plain(&text).trim().is_empty() {
                     self.speak(tick, text, language, emotion, out);
                 }
             }
@@ -255,10 +255,12 @@ impl Turns {
 
     fn speak(&mut self, tick: Tick, text: String, language: Language, emotion: Option<Emotion>, out: &mut Vec<Output>) {
         let turn = self.counter.begin();
-        self.borrowed |= emotion.is_some();
-        self.said.clone_from(&text);
+        // Wrong mark-up is the voice's to tell.
+        let (script, _) = Script::read(&text);
+        self.borrowed |= emotion.is_some() || script.has_emotion();
+        self.said = script.plain();
         self.enter(tick, Conversation::Thinking);
-        self.line(Speaker::Avatar, text.clone(), language, true, out);
+        self.line(Speaker::Avatar, self.said.clone(), language, true, out);
         out.push(Output::Speak { turn, text, language, emotion });
     }
 

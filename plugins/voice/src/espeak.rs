@@ -88,7 +88,7 @@ impl Phonemiser {
     /// # Errors
     /// The program is missing, ends or hangs; it is started anew once before this is an error.
     pub fn ipa(&mut self, clause: &str) -> Result<String, VoiceError> {
-        let line = one_line(clause);
+        let line = one_line(clause, &self.voice);
         if line.is_empty() {
             return Ok(String::new());
         }
@@ -172,7 +172,7 @@ pub fn sound(voice: &str, text: &str, speed: f32, pitch: f32) -> Result<Vec<f32>
         "-p",
         &pitch_setting(pitch).to_string(),
     ]);
-    let (status, wav) = run(command, &one_line(text), PATIENCE)?;
+    let (status, wav) = run(command, &one_line(text, voice), PATIENCE)?;
     if !status.success() {
         return Err(VoiceError::Espeak(format!("{status}; does it have the voice \"{voice}\"?")));
     }
@@ -232,8 +232,11 @@ fn pitch_setting(factor: f32) -> u32 {
 }
 
 /// A text as one line that the program answers as a whole: no line breaks, nothing that it reads as phonemes.
-fn one_line(text: &str) -> String {
-    let mut line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+fn one_line(text: &str, voice: &str) -> String {
+    let mut line: String = text.chars().map(|character| if splits(character) { ' ' } else { character }).collect();
+    if voice.starts_with("en") && line.contains('-') {
+        line = named_letters(&line);
+    }
     while line.contains("[[") {
         line = line.replace("[[", "[");
     }
@@ -243,6 +246,25 @@ fn one_line(text: &str) -> String {
     }
     line.truncate(end);
     line.trim().to_owned()
+}
+
+/// Control characters, and the soft hyphens between the words of a German number: as one long word "fünfundvierzig" gets a
+/// wrong v and a wrong i, as three words it is right.
+fn splits(character: char) -> bool {
+    character.is_control() || character == '\u{ad}'
+}
+
+/// The letter A by its name where letters are said one by one ("B-A-C"): espeak-ng takes it for the article there.
+fn named_letters(line: &str) -> String {
+    let named = |part: &str| {
+        let letter = part.trim_matches(|character: char| !character.is_alphanumeric()) == "A";
+        if letter { part.replace('A', "eh") } else { part.to_owned() }
+    };
+    let words = line.split(' ').map(|word| match word.contains('-') {
+        true => word.split('-').map(named).collect::<Vec<_>>().join("-"),
+        false => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Removes the marks that espeak-ng prints where it changes the language for a word: "(en)".
@@ -283,6 +305,12 @@ mod tests {
             assert_eq!(english.ipa("hello").expect("hello"), "həlˈoʊ", "after {odd}");
         }
         assert_eq!(Phonemiser::new("de").ipa("ich").expect("ich"), "ˈɪç");
+        // Letters one by one, and numbers in parts.
+        assert_eq!(english.ipa("B-A-C").expect("letters"), "bˈiːˈeɪsˈiː");
+        assert_eq!(english.ipa("a plan").expect("an article"), "ɐ plˈæn");
+        let mut german = Phonemiser::new("de");
+        let parts = german.ipa("fünf und vierzig").expect("words");
+        assert_eq!(german.ipa("fünf\u{ad}und\u{ad}vierzig").expect("a number"), parts);
     }
 
     #[test]

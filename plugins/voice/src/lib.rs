@@ -1,7 +1,7 @@
 //! Text becomes speech: sentences, phonemes, engines and the queue that the tick plays from.
 //!
-//! A [`Speak`](visage_schedule::Speak) message is cut into pieces (`text`), which a worker thread speaks one after the
-//! other ([`Synthesiser`]: Piper, or espeak-ng where Piper cannot), trims and brings to 48 kHz (`sound`). The tick takes
+//! A [`Speak`](visage_schedule::Speak) message is cut into pieces and written out in words (`text`), which a worker thread
+//! speaks one after the other ([`Synthesiser`]: Piper, or espeak-ng where Piper cannot), trims and brings to 48 kHz (`sound`). The tick takes
 //! 1,600 samples at a time from the [`SpeechQueue`]; the phoneme times go with them to the lips.
 //!
 //! ```no_run

@@ -16,6 +16,7 @@ use visage_schedule::{
 use crate::{
     SpeechQueue, Synthesiser, Variation, default_voice,
     progress::Progress,
+    text::make_ready,
     voice_for,
     worker::{COMMANDS, Command, EVENTS, Epoch, Event, Order, VoiceWorker},
 };
@@ -69,6 +70,7 @@ impl Voice {
         let variation = if plugin.wait_for_speech { Variation::None } else { Variation::Natural };
         let (store, threads, worker_epoch) = (plugin.store.clone(), plugin.threads, epoch.clone());
         let worker = WorkerHandle::spawn("voice", COMMANDS, EVENTS, move || {
+            make_ready();
             let synthesiser = Synthesiser::new(store, threads, variation);
             Ok::<_, std::convert::Infallible>(VoiceWorker { synthesiser, epoch: worker_epoch, standing: Vec::new() })
         });

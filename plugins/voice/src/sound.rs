@@ -55,6 +55,19 @@ pub fn finish(speech: &Speech, volume: f32, pause: f32) -> Result<Finished, Voic
     Ok(Finished { samples, timeline })
 }
 
+/// The sound with `before` seconds of silence before it.
+pub fn delayed(mut finished: Finished, before: f32) -> Finished {
+    let silence = (before.max(0.0) * SAMPLE_RATE as f32) as usize;
+    if silence > 0 {
+        finished.samples.splice(0..0, std::iter::repeat_n(0.0, silence));
+        for span in &mut finished.timeline.0 {
+            span.start += silence;
+            span.end += silence;
+        }
+    }
+    finished
+}
+
 /// The part of the sound that is worth playing: first sample, and one past the last.
 fn spoken(speech: &Speech) -> (usize, usize) {
     let length = speech.samples.len();
@@ -151,6 +164,16 @@ mod tests {
             assert!((energy(0.1, 1.0) - TARGET_RMS).abs() < 0.01, "{rate}: {}", energy(0.1, 1.0));
             assert!(energy(1.1, 1.3) == 0.0);
         }
+    }
+
+    #[test]
+    fn a_delayed_sound_is_the_same_later() {
+        let timeline = PhonemeTimeline(vec![PhonemeSpan { phoneme: "a".into(), start: 1, end: 3 }]);
+        let finished = Finished { samples: vec![0.1, 0.2, 0.3], timeline };
+        assert_eq!(delayed(finished.clone(), 0.0), finished);
+        let later = delayed(finished, 0.5);
+        assert_eq!((later.samples.len(), later.samples[24_000]), (24_003, 0.1));
+        assert_eq!((later.timeline.0[0].start, later.timeline.0[0].end), (24_001, 24_003));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use visage_core::{LONGEST_TEXT, Language, PhonemeSpan, PhonemeTimeline};
+use visage_core::{LONGEST_TEXT, Language, PhonemeSpan, PhonemeTimeline, Script};
 use visage_models::Store;
 use visage_schedule::VoiceSettings;
 
 use crate::{
     Engine, EspeakEngine, Finished, PIPER_VOICES, PiperEngine, PiperVoice, Speech, Variation, VoiceError, finish,
     recent::Recent,
+    sound::delayed,
     text::{Piece, pieces},
 };
 
@@ -107,7 +108,7 @@ impl Synthesiser {
         self.espeak.speak(piece, language, settings)
     }
 
-    /// Speaks a piece and brings it to 48 kHz, with its pause.
+    /// Speaks a piece as its author marked it and brings it to 48 kHz, with its pauses.
     ///
     /// # Errors
     /// No engine can speak it.
@@ -117,8 +118,9 @@ impl Synthesiser {
         language: Language,
         settings: &VoiceSettings,
     ) -> Result<Finished, VoiceError> {
-        let speech = self.speak(&piece.text, language, settings)?;
-        finish(&speech, settings.volume, piece.pause)
+        let settings = piece.voice(settings);
+        let speech = self.speak(&piece.spoken, language, &settings)?;
+        Ok(delayed(finish(&speech, settings.volume, piece.pause)?, piece.before))
     }
 
     /// What a person should know, said once for each thing since the start. Taken out.
@@ -189,7 +191,8 @@ pub fn synthesise(
 ) -> Result<Synthesis, VoiceError> {
     check_length(text)?;
     let mut whole = Synthesis { samples: Vec::new(), timeline: PhonemeTimeline::default(), notices: Vec::new() };
-    for piece in pieces(text, language) {
+    let (script, problem) = Script::read(text);
+    for piece in pieces(&script, language) {
         let finished = match synthesiser.finish(&piece, language, settings) {
             Err(VoiceError::NothingToSay) => continue,
             other => other?,
@@ -202,7 +205,7 @@ pub fn synthesise(
             ..span
         }));
     }
-    whole.notices = synthesiser.take_notices();
+    whole.notices = problem.map(|problem| problem.to_string()).into_iter().chain(synthesiser.take_notices()).collect();
     if whole.samples.is_empty() { Err(VoiceError::NothingToSay) } else { Ok(whole) }
 }
 
@@ -294,6 +297,26 @@ mod tests {
         let unknown = VoiceSettings { model: "nobody".into(), ..default_voice(Language::German) };
         let spoken = speak(&mut voices, "Guten Tag.", Language::German, &unknown);
         assert!(spoken.notices[0].contains("nobody"));
+    }
+
+    #[test]
+    fn markup_changes_how_a_text_sounds() {
+        let mut voices = synthesiser(Variation::None);
+        let espeak = VoiceSettings { model: ESPEAK.into(), ..default_voice(Language::German) };
+        let mut length = |text: &str| seconds(&speak(&mut voices, text, Language::German, &espeak));
+        let plain = length("Guten Tag, meine Damen und Herren.");
+        let paused = length("[pause 1s] Guten Tag, meine Damen und Herren. [pause 2s]");
+        assert!((paused - plain - 3.0 + 0.15).abs() < 0.01, "{plain} {paused}");
+        let slow = length("<speak><prosody rate='50%'>Guten Tag, meine Damen und Herren.</prosody></speak>");
+        assert!((slow / plain - 1.9).abs() < 0.25, "{plain} {slow}");
+        let loudness = |voices: &mut Synthesiser, text: &str| {
+            let samples = speak(voices, text, Language::German, &espeak).samples;
+            (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).sqrt()
+        };
+        let soft = loudness(&mut voices, "<speak><prosody volume='-6dB'>Guten Tag.</prosody></speak>");
+        assert!((soft / loudness(&mut voices, "Guten Tag.") - 0.5).abs() < 0.02);
+        let wrong = speak(&mut voices, "<speak><b>Hallo</b></speak>", Language::German, &espeak);
+        assert!(wrong.notices.len() == 1 && wrong.notices[0].contains("<b> at character 8"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use visage_core::{Emotion, Language, StopFlag, TurnId, Utterance, Worker};
+use visage_core::{Emotion, Language, Script, StopFlag, TurnId, Utterance, Worker};
 use visage_schedule::VoiceSettings;
 
 use crate::{Synthesiser, VoiceError, progress::Place, synthesis::check_length, text::pieces};
@@ -120,7 +120,12 @@ impl VoiceWorker {
             emit(Event::Notice(error.to_string()));
             return;
         }
-        let pieces = pieces(&order.text, order.language);
+        let (script, problem) = Script::read(&order.text);
+        // What is said again, by another voice, was told before.
+        if let Some(problem) = problem.filter(|_| order.skip == 0) {
+            emit(Event::Notice(problem.to_string()));
+        }
+        let pieces = pieces(&script, order.language);
         let count = pieces.len();
         for (index, piece) in pieces.into_iter().enumerate().skip(order.skip) {
             if stop.is_set() || self.epoch.now() != order.epoch {
@@ -139,7 +144,7 @@ impl VoiceWorker {
                 turn: order.turn,
                 text: piece.text,
                 language: order.language,
-                emotion: order.emotion,
+                emotion: piece.style.emotion.or(order.emotion),
                 samples: finished.samples.into(),
                 timeline: Some(finished.timeline),
                 last: index + 1 == count,

@@ -76,6 +76,12 @@ fn the_character_says_what_it_is_told() {
         Conversation::Idle,
     );
     check(
+        "mark-up is spoken and not shown, and its emotion is borrowed",
+        vec![(1, In(say("[sad] Oh. [pause 1s] No."))), (2, Busy(true)), (5, Sounds), (50, Busy(false))],
+        &[(1, "avatar: Oh. No."), (1, "speak 1 [sad] Oh. [pause 1s] No."), (86, "emotion neutral 1")],
+        Conversation::Idle,
+    );
+    check(
         "a second order replaces the first",
         vec![(1, In(say("One."))), (2, Busy(true)), (5, Sounds), (9, In(say("Two."))), (12, Sounds)],
         &[(1, "avatar: One."), (1, "speak 1 One."), (9, "avatar: Two."), (9, "speak 2 Two.")],

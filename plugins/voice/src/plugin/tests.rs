@@ -1,7 +1,7 @@
 //! The voice in an app stepped by hand, speaking with espeak-ng or with workers that fail.
 
 use super::*;
-use visage_core::{SAMPLES_PER_TICK, StopFlag, TurnId, Worker};
+use visage_core::{Emotion, SAMPLES_PER_TICK, StopFlag, TurnId, Worker};
 use visage_schedule::{CharacterProfile, SchedulePlugin};
 
 use crate::{FADE_SAMPLES, progress::Place};
@@ -115,6 +115,31 @@ fn a_newer_turn_replaces_an_older_one_and_the_same_turn_goes_on() {
     let heard = stage.until_quiet();
     assert_eq!(heard[0].piece.as_ref().map(|(text, _)| text.as_str()), Some("Neu."));
     assert_eq!(stage.started(), ["Guten Tag.", "Neu.", "Und mehr."]);
+}
+
+#[test]
+fn markup_is_heard_and_seen_on_the_face() {
+    let mut stage = Stage::new(true);
+    stage.speak(1, "[happy] Guten Tag. [pause 2s] [sad] Am 3. Mai ist Schluss.");
+    let heard = stage.until_quiet();
+    let mut messages = stage.app.world_mut().resource_mut::<Messages<UtteranceStarted>>();
+    let started: Vec<_> = messages.drain().map(|started| (started.text, started.emotion)).collect();
+    let expected = [("Guten Tag.", Emotion::Happy), ("Am 3. Mai ist Schluss.", Emotion::Sad)];
+    assert_eq!(started, expected.map(|(text, emotion)| (text.to_owned(), Some(emotion))));
+    // The silence is heard: two seconds, in which the first piece still counts as sounding.
+    let silent = |heard: &&Heard| heard.samples.iter().all(|sample| *sample == 0.0) && heard.busy;
+    let ticks = heard.iter().filter(silent).count();
+    assert!((57..=66).contains(&ticks), "{ticks} silent ticks");
+}
+
+#[test]
+fn wrong_markup_is_told_and_the_words_are_spoken() {
+    let mut stage = Stage::new(true);
+    stage.speak(1, "<speak>Guten <b>Tag</b>.</speak>");
+    stage.until_quiet();
+    assert_eq!(stage.started(), ["Guten Tag."]);
+    let problems: Vec<_> = stage.app.world_mut().resource_mut::<Messages<Problem>>().drain().collect();
+    assert!(matches!(&problems[..], [Problem { text }] if text.contains("<b> at character 14")), "{problems:?}");
 }
 
 #[test]
