@@ -9,7 +9,7 @@ use visage_core::PortraitSource;
 use visage_library::{
     CharacterFile, Engine, Entry, Library, Loaded, Location, MAX_ARCHIVE_BYTES, Precondition, Voice, block_on, check_id,
 };
-use visage_models::{Catalogue, Store};
+use visage_models::{Catalogue, CatalogueError, Store};
 use visage_portrait::{RigBuilder, read_picture};
 
 use crate::{
@@ -162,9 +162,11 @@ fn warnings(file: &CharacterFile) -> Vec<String> {
     let unknown = file
         .voices
         .iter()
-        .filter(|(_, voice)| voice.engine() != Engine::Espeak && Catalogue::builtin().model(&voice.model).is_err());
-    let warning = |language, model: &str| {
-        format!("voices.{language}.model: \"{model}\" is not in the catalogue; another voice will speak")
+        .filter(|(_, voice)| voice.engine() != Engine::Espeak)
+        .filter_map(|(language, voice)| Some((language, voice, Catalogue::builtin().voice(&voice.model).err()?)));
+    let warning = |language, model: &str, error| match error {
+        CatalogueError::NoSuchVoice { .. } => format!("voices.{language}.model: {error}; another voice will speak"),
+        _ => format!("voices.{language}.model: \"{model}\" is not in the catalogue; another voice will speak"),
     };
-    unknown.map(|(language, voice)| warning(language, &voice.model)).collect()
+    unknown.map(|(language, voice, error)| warning(language, &voice.model, error)).collect()
 }

@@ -181,7 +181,7 @@ pub struct Voice {
     /// What makes it. Told from the model if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
-    /// Catalogue id of the model, or "espeak-ng".
+    /// Catalogue id of the model ("kokoro/bf_emma" is one of a model's voices), or "espeak-ng".
     #[serde(skip_serializing_if = "is_espeak")]
     #[schema(max_length = 100)]
     pub model: String,
@@ -439,7 +439,7 @@ mod tests {
             ("piper-en-joe", Some(Engine::Piper)),
             ("espeak-ng", Some(Engine::Espeak)),
             ("xtts-v2", Some(Engine::Xtts)),
-            ("kokoro-82m", Some(Engine::Kokoro)),
+            ("kokoro/bf_emma", Some(Engine::Kokoro)),
             ("x", None),
         ] {
             assert_eq!(Engine::of_model(model), engine, "{model}");

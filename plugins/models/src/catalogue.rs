@@ -3,7 +3,10 @@
 //! The catalogue is part of the program, so that it knows what to fetch and what to expect before there is any file.
 //! Nothing is fetched without a hash.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use serde::Deserialize;
 
@@ -27,6 +30,16 @@ pub enum CatalogueError {
         /// What was asked for.
         id: String,
         /// What there is.
+        known: Vec<String>,
+    },
+    /// The model has no voice of this name.
+    #[error("{id} has no voice {voice:?}; it has {}", known.join(", "))]
+    NoSuchVoice {
+        /// The model.
+        id: String,
+        /// What was asked for.
+        voice: String,
+        /// What it has.
         known: Vec<String>,
     },
 }
@@ -62,12 +75,15 @@ pub struct Model {
     pub origin: String,
     /// What works, and how, while it is missing.
     pub without: String,
+    /// The names of its voices, if it has several: a character names one as "id/voice".
+    #[serde(default)]
+    pub voices: Vec<String>,
     /// What else is fetched with it on a machine that has what it is for.
     #[serde(default)]
     pub with: Vec<Companions>,
     /// Its files.
     pub files: Vec<ModelFile>,
-    /// Where the files come from, in the order in which they are tried.
+    /// Where the files come from, in the order in which they are tried. A source need not have all of them.
     #[serde(default)]
     pub sources: Vec<Source>,
 }
@@ -123,6 +139,17 @@ pub enum Source {
         /// How each file is made from the packages' contents.
         gives: BTreeMap<String, Recipe>,
     },
+}
+
+impl Source {
+    /// The names of the files that it has.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let (web, packages) = match self {
+            Self::Web(addresses) => (Some(addresses.keys()), None),
+            Self::Packages { gives, .. } => (None, Some(gives.keys())),
+        };
+        web.into_iter().flatten().chain(packages.into_iter().flatten()).map(String::as_str)
+    }
 }
 
 /// A registry of packages.
@@ -226,6 +253,22 @@ impl Catalogue {
         })
     }
 
+    /// The model that a voice's name asks for: a model's id, or "id/voice" for one of its voices.
+    ///
+    /// # Errors
+    /// There is no such model, or it has no such voice.
+    pub fn voice(&self, name: &str) -> Result<&Model, CatalogueError> {
+        let (id, voice) = name.split_once('/').map_or((name, None), |(id, voice)| (id, Some(voice)));
+        let model = self.model(id)?;
+        match voice {
+            Some(voice) if !model.voices.iter().any(|own| own == voice) => {
+                let (id, voice, known) = (id.to_owned(), voice.to_owned(), model.voices.clone());
+                Err(CatalogueError::NoSuchVoice { id, voice, known })
+            }
+            _ => Ok(model),
+        }
+    }
+
     /// The models that are fetched with `ids` on this machine, without `ids` themselves. `has` says what the machine
     /// has; it is asked only where the answer matters, and once for each kind.
     pub fn companions(&self, ids: &[&str], mut has: impl FnMut(Hardware) -> bool) -> Vec<&str> {
@@ -276,6 +319,9 @@ impl Model {
         if self.files.is_empty() {
             return Err("it has no files".to_owned());
         }
+        if let Some(voice) = self.voices.iter().find(|voice| voice.is_empty() || voice.contains('/')) {
+            return Err(format!("{voice:?} is no name for a voice"));
+        }
         for file in &self.files {
             if file.name.is_empty() || file.name.starts_with('.') || file.name.contains(['/', '\\']) {
                 return Err(format!("{:?} is no file name", file.name));
@@ -293,24 +339,28 @@ impl Model {
         if self.shipped.is_none() && self.sources.is_empty() {
             return Err("nobody has it".to_owned());
         }
+        let mut served = BTreeSet::new();
         for source in &self.sources {
-            let names: Vec<_> = match source {
+            match source {
                 Source::Web(addresses) => {
                     if let Some(address) = addresses.values().find(|address| !address.starts_with("https://")) {
                         return Err(format!("{address} is not an https address"));
                     }
-                    addresses.keys().collect()
                 }
-                Source::Packages { packages, gives, .. } => {
+                Source::Packages { packages, .. } => {
                     if packages.is_empty() {
                         return Err("a source names no package".to_owned());
                     }
-                    gives.keys().collect()
                 }
-            };
-            if let Some(missing) = self.files.iter().find(|file| !names.contains(&&file.name)) {
-                return Err(format!("a source does not have {}", missing.name));
             }
+            if let Some(stray) = source.files().find(|name| self.file(name).is_none()) {
+                return Err(format!("a source has {stray}, which is no file of it"));
+            }
+            served.extend(source.files());
+        }
+        let unserved = |file: &&ModelFile| self.shipped.is_none() && !served.contains(file.name.as_str());
+        if let Some(missing) = self.files.iter().find(unserved) {
+            return Err(format!("no source has {}", missing.name));
         }
         Ok(())
     }
@@ -360,7 +410,10 @@ mod tests {
                 let commit = |part: &str| part.len() == 40 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
                 let release =
                     |part: &str| part.starts_with('v') && part[1..].split('.').all(|n| n.parse::<u32>().is_ok());
-                let fixed = address.split(['/', '@']).any(|part| commit(part) || release(part));
+                // A release of a repository is named by its tag ("v1.0.0", "model-files-v1.0").
+                let tag = address.split_once("/releases/download/").and_then(|(_, rest)| rest.split('/').next());
+                let tagged = tag.and_then(|tag| tag.rsplit('-').next()).is_some_and(release);
+                let fixed = tagged || address.split(['/', '@']).any(|part| commit(part) || release(part));
                 assert!(fixed, "{address} follows a branch");
                 addresses += 1;
             }
@@ -380,6 +433,8 @@ mod tests {
             ("a", &"G".repeat(64), good),
             ("a", &sha, r#"Web({"a.bin": "http://example.com/a.bin"})"#),
             ("a", &sha, r#"Web({"b.bin": "https://example.com/a.bin"})"#),
+            ("a", &sha, r#"Web({"a.bin": "https://example.com/a.bin", "b.bin": "https://example.com/a.bin"})"#),
+            ("a", &sha, r#"Web({})"#),
             ("a", &sha, r#"Packages(registry: Pip, packages: [], gives: {"a.bin": Member("a")})"#),
             ("a", &sha, ""),
         ];
@@ -435,5 +490,18 @@ mod tests {
             catalogue("a", &"0".repeat(64), r#"Web({"a.bin": "https://example.com/"})"#).expect("it is good");
         let message = catalogue.model("b").expect_err("there is no b").to_string();
         assert_eq!(message, r#"there is no model "b"; there are a"#);
+    }
+
+    #[test]
+    fn voices_are_named_behind_their_model() {
+        let catalogue = Catalogue::builtin();
+        for (name, id) in [("piper-en-joe", "piper-en-joe"), ("kokoro", "kokoro"), ("kokoro/bf_emma", "kokoro")] {
+            assert_eq!(catalogue.voice(name).expect(name).id, id);
+        }
+        let message = catalogue.voice("kokoro/nobody").expect_err("it has none").to_string();
+        assert!(message.starts_with(r#"kokoro has no voice "nobody"; it has af_"#), "{message}");
+        for unknown in ["piper-en-joe/x", "kokoro/", "x/af_heart"] {
+            assert!(catalogue.voice(unknown).is_err(), "{unknown}");
+        }
     }
 }

@@ -115,12 +115,15 @@ pub struct SessionOptions {
     /// Whether it may be computed with fewer digits (16-bit floating point, TF32) where the provider gains by that. For
     /// networks whose output is looked at, not measured.
     pub half: bool,
+    /// Whether the graph is rewritten to be faster, if it runs on the processor and where a known pattern is found in it
+    /// (`onnx/tune.rs`). For models that compute one item at a time (batch 1).
+    pub tune: bool,
 }
 
 impl Default for SessionOptions {
     fn default() -> Self {
         let provider = ProviderChoice::Only(Provider::Cpu);
-        Self { threads: 1, extra_outputs: Vec::new(), spin: false, provider, half: false }
+        Self { threads: 1, extra_outputs: Vec::new(), spin: false, provider, half: false, tune: false }
     }
 }
 
@@ -446,7 +449,8 @@ impl Source<'_> {
     /// than we could, so only a model that is changed goes through ours.
     fn changed(self, provider: Provider, options: &SessionOptions) -> Result<Option<Vec<u8>>, SessionError> {
         let card = matches!(provider, Provider::Cuda | Provider::TensorRt);
-        if options.extra_outputs.is_empty() && !card {
+        let tune = options.tune && provider == Provider::Cpu;
+        if options.extra_outputs.is_empty() && !card && !tune {
             return Ok(None);
         }
         let mut bytes = match self {
@@ -461,6 +465,17 @@ impl Source<'_> {
                 false
             });
         options.extra_outputs.iter().for_each(|name| onnx::add_output(&mut bytes, name));
+        if tune {
+            let plain = bytes.into();
+            let tuned = onnx::tuned(&plain, onnx::Processor::here());
+            return Ok(Some(tuned.map_or_else(
+                || plain.into(),
+                |(tuned, changes)| {
+                    tracing::debug!("a graph was rewritten: {changes:?}");
+                    tuned
+                },
+            )));
+        }
         Ok((raised || !options.extra_outputs.is_empty()).then_some(bytes))
     }
 }

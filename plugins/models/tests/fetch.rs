@@ -40,6 +40,7 @@ fn catalogue(sources: Vec<Source>) -> Catalogue {
         licence: "MIT".into(),
         origin: "made here".into(),
         without: "nothing is lost".into(),
+        voices: vec![],
         with: vec![],
         files: vec![ModelFile { name: NAME.into(), forms: vec![form(&content())] }],
         sources,
@@ -201,6 +202,23 @@ fn a_wrong_file_is_refused_and_the_next_source_is_tried() {
     sources.push(web(right));
     fetcher(&folder).fetch(&catalogue(sources), &["m"], &Quiet).expect("the last source is right");
     assert_fetched(&folder);
+}
+
+#[test]
+fn each_source_is_asked_for_what_it_has() {
+    let mut catalogue = catalogue(vec![]);
+    let other = vec![7; 1_000];
+    let model = &mut catalogue.models[0];
+    model.files.push(ModelFile { name: "b.bin".into(), forms: vec![form(&other)] });
+    let [(first, asked_first), (second, asked_second)] =
+        [content(), other].map(|content| serve(Served { content, cuts: vec![], ranges: true }));
+    model.sources = vec![Source::Web(BTreeMap::from([("b.bin".to_owned(), second)])), web(first.clone()), web(first)];
+    let folder = TempDir::new().expect("a temporary folder");
+    fetcher(&folder).fetch(&catalogue, &["m"], &Quiet).expect("each has its file");
+    assert_eq!(names(&folder), [NAME, "b.bin"]);
+    for asked in [asked_first, asked_second] {
+        assert_eq!(asked.lock().expect("no panic").len(), 1, "it was asked once");
+    }
 }
 
 #[test]

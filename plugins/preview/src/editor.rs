@@ -265,10 +265,13 @@ fn spelt(language: Language) -> &'static str {
 fn voice_fields(ui: &mut Ui, voice: &mut Voice) {
     ComboBox::from_id_salt("model").selected_text(&voice.model).width(220.0).show_ui(ui, |ui| {
         let known = Catalogue::builtin().models.iter().filter(|model| Engine::of_model(&model.id).is_some());
-        let known = known.map(|model| (model.id.as_str(), model.job.as_str()));
-        for (model, job) in known.chain([("espeak-ng", "speaks everything, like a machine")]) {
-            if ui.selectable_label(voice.model == model, model).on_hover_text(job).clicked() {
-                voice.model = model.to_owned();
+        let known = known.flat_map(|model| {
+            let voices = model.voices.iter().map(move |voice| (format!("{}/{voice}", model.id), model.job.as_str()));
+            std::iter::once((model.id.clone(), model.job.as_str())).chain(voices)
+        });
+        for (model, job) in known.chain([("espeak-ng".to_owned(), "speaks everything, like a machine")]) {
+            if ui.selectable_label(voice.model == model, &model).on_hover_text(job).clicked() {
+                voice.model = model;
                 voice.engine = None;
             }
         }

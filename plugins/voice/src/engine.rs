@@ -21,10 +21,13 @@ pub struct TimedPhoneme {
 pub struct Speech {
     /// Samples a second that make the voice sound as the settings want it.
     pub rate: u32,
-    /// Mono samples, each in -1..=1.
+    /// Mono samples, in -1..=1 but for few.
     pub samples: Vec<f32>,
     /// Phonemes in order of time, without overlap.
     pub phonemes: Vec<TimedPhoneme>,
+    /// How loud the voice is as a rule, LUFS (EBU R128), so that all its pieces get the same gain. `None` if that is not
+    /// known: each piece is then levelled by itself.
+    pub loudness: Option<f32>,
 }
 
 /// Something that speaks. Owned by one thread; speaking blocks.

@@ -29,7 +29,7 @@ pub enum VoiceError {
     #[error("the voice's model gave something that is not speech: {0}")]
     Output(String),
     /// No voice of this name is known.
-    #[error("there is no voice \"{0}\"; the voices are \"piper-en-joe\" and \"espeak-ng\"")]
+    #[error("there is no voice \"{0}\"; the voices are {known}", known = crate::synthesis::known_voices())]
     UnknownVoice(String),
     /// The text is longer than [`LONGEST_TEXT`](visage_core::LONGEST_TEXT).
     #[error("the text has {0} characters, and {most} are the most that can be said at once; cut it into parts", most = visage_core::LONGEST_TEXT)]

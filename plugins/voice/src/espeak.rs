@@ -58,6 +58,8 @@ pub fn program() -> Result<PathBuf, VoiceError> {
 #[derive(Debug)]
 pub struct Phonemiser {
     voice: String,
+    /// Whether the parts of a phoneme are tied: "a^ɪ" is a diphthong, "aɪ" may be two vowels.
+    ties: bool,
     running: Option<Running>,
 }
 
@@ -79,7 +81,12 @@ impl Drop for Running {
 impl Phonemiser {
     /// A phonemiser for one of espeak-ng's voices ("en-us", "de"). Nothing is started yet.
     pub fn new(voice: &str) -> Self {
-        Self { voice: voice.to_owned(), running: None }
+        Self { voice: voice.to_owned(), ties: false, running: None }
+    }
+
+    /// A phonemiser that writes `^` between the parts of a diphthong or an affricate.
+    pub fn with_ties(voice: &str) -> Self {
+        Self { ties: true, ..Self::new(voice) }
     }
 
     /// The pronunciation of a clause (words without punctuation at the end) in IPA with stress marks, words apart by
@@ -102,7 +109,7 @@ impl Phonemiser {
     fn ask(&mut self, line: &str) -> Result<String, VoiceError> {
         let running = match &mut self.running {
             Some(running) => running,
-            none => none.insert(start(&self.voice)?),
+            none => none.insert(start(&self.voice, self.ties)?),
         };
         let failed = |error: std::io::Error| VoiceError::Espeak(error.to_string());
         writeln!(running.orders, "{line}\n{END_ORDER}").map_err(failed)?;
@@ -131,9 +138,10 @@ impl Phonemiser {
     }
 }
 
-fn start(voice: &str) -> Result<Running, VoiceError> {
+fn start(voice: &str, ties: bool) -> Result<Running, VoiceError> {
     let mut child = Command::new(program()?)
         .args(["-q", "--ipa", "-v", voice])
+        .args(ties.then_some("--tie=^"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -311,6 +319,11 @@ mod tests {
         let mut german = Phonemiser::new("de");
         let parts = german.ipa("fünf und vierzig").expect("words");
         assert_eq!(german.ipa("fünf\u{ad}und\u{ad}vierzig").expect("a number"), parts);
+        let mut tied = Phonemiser::with_ties("en-us");
+        for (words, ipa) in [("church boy", "t^ʃˈɜːt^ʃ bˈɔ^ɪ"), ("[[p_p_p]]", ""), ("hello", "həlˈo^ʊ")] {
+            let found = tied.ipa(words).expect(words);
+            assert!(ipa.is_empty() || found == ipa, "{words}: {found}");
+        }
     }
 
     #[test]

@@ -21,6 +21,14 @@ const fn voice(language: Language) -> &'static str {
     }
 }
 
+/// How loud the voice of a language is, LUFS: three sentences, measured as EBU R128 says.
+const fn loudness(language: Language) -> f32 {
+    match language {
+        Language::English => -20.9,
+        Language::German => -20.3,
+    }
+}
+
 /// Speaks with espeak-ng's own voices.
 #[derive(Debug, Default)]
 pub struct EspeakEngine {
@@ -40,7 +48,7 @@ impl Engine for EspeakEngine {
         }
         let samples = sound(voice, piece, settings.speed, settings.pitch)?;
         let phonemes = align(&samples, ESPEAK_RATE, &spoken);
-        Ok(Speech { rate: ESPEAK_RATE, samples, phonemes })
+        Ok(Speech { rate: ESPEAK_RATE, samples, phonemes, loudness: Some(loudness(language)) })
     }
 }
 

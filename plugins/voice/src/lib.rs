@@ -1,7 +1,7 @@
 //! Text becomes speech: sentences, phonemes, engines and the queue that the tick plays from.
 //!
 //! A [`Speak`](visage_schedule::Speak) message is cut into pieces and written out in words (`text`), which a worker thread
-//! speaks one after the other ([`Synthesiser`]: Piper, or espeak-ng where Piper cannot), trims and brings to 48 kHz (`sound`). The tick takes
+//! speaks one after the other ([`Synthesiser`]: Piper, Kokoro, or espeak-ng where they cannot), trims and brings to 48 kHz (`sound`). The tick takes
 //! 1,600 samples at a time from the [`SpeechQueue`]; the phoneme times go with them to the lips.
 //!
 //! ```no_run
@@ -23,6 +23,8 @@ mod error;
 mod espeak;
 mod espeak_engine;
 mod ipa;
+mod kokoro;
+mod loudness;
 mod piper;
 mod plugin;
 mod progress;
@@ -39,6 +41,8 @@ pub use engine::{Engine, Speech, TimedPhoneme, TimedSymbol, Variation, join_symb
 pub use error::VoiceError;
 pub use espeak::{ESPEAK_VARIABLE, Phonemiser, program as espeak_program};
 pub use espeak_engine::EspeakEngine;
+pub use kokoro::{KOKORO, KOKORO_VOICES, KokoroEngine, KokoroVoice, kokoro_voice};
+pub use loudness::{LOUDNESS, PEAK, loudness};
 pub use piper::{PIPER_VOICES, PiperEngine, PiperVoice};
 pub use plugin::{Voice, VoicePlugin};
 pub use queue::{Block, FADE_SAMPLES, LONGEST_QUEUE, SpeechQueue};

@@ -30,7 +30,7 @@ const END: char = '$';
 const LONGEST: usize = 3_000;
 
 /// A Piper voice that Visage knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PiperVoice {
     /// Its id in the model catalogue.
     pub id: &'static str,
@@ -38,11 +38,13 @@ pub struct PiperVoice {
     pub file: &'static str,
     /// What it speaks.
     pub language: Language,
+    /// How loud it speaks by itself, LUFS: three sentences, measured as EBU R128 says.
+    pub loudness: f32,
 }
 
 /// The Piper voices.
 pub const PIPER_VOICES: &[PiperVoice] =
-    &[PiperVoice { id: "piper-en-joe", file: "en_US-joe-medium.onnx", language: Language::English }];
+    &[PiperVoice { id: "piper-en-joe", file: "en_US-joe-medium.onnx", language: Language::English, loudness: -25.1 }];
 
 /// The settings file that belongs to a voice, as far as it is needed.
 #[derive(Debug, Deserialize)]
@@ -76,6 +78,7 @@ pub struct PiperEngine {
     voice: VoiceFile,
     phonemiser: Phonemiser,
     variation: Variation,
+    loudness: f32,
 }
 
 impl PiperEngine {
@@ -86,10 +89,16 @@ impl PiperEngine {
     pub fn load(store: &Store, voice: PiperVoice, threads: usize, variation: Variation) -> Result<Self, VoiceError> {
         let model = store.file(voice.id, voice.file)?;
         let settings = store.file(voice.id, &format!("{}.json", voice.file))?;
-        Self::open(&model, &settings, threads, variation)
+        Self::open(&model, &settings, voice.loudness, threads, variation)
     }
 
-    fn open(model: &Path, settings: &Path, threads: usize, variation: Variation) -> Result<Self, VoiceError> {
+    fn open(
+        model: &Path,
+        settings: &Path,
+        loudness: f32,
+        threads: usize,
+        variation: Variation,
+    ) -> Result<Self, VoiceError> {
         let file = settings.file_name().unwrap_or(settings.as_os_str()).to_string_lossy().into_owned();
         let unusable = |reason: String| VoiceError::VoiceFile { file: file.clone(), reason };
         let json = std::fs::read(settings).map_err(|error| unusable(error.to_string()))?;
@@ -104,7 +113,7 @@ impl PiperEngine {
             SessionOptions { threads, extra_outputs: vec![DURATIONS.to_owned()], ..SessionOptions::default() };
         let session = Session::load(model, &options)?;
         let phonemiser = Phonemiser::new(&voice.espeak.voice);
-        Ok(Self { session, voice, phonemiser, variation })
+        Ok(Self { session, voice, phonemiser, variation, loudness })
     }
 
     /// The pronunciation of a piece: its clauses in IPA, each with its mark.
@@ -150,7 +159,7 @@ fn ids(ipa: &str, map: &HashMap<char, Vec<i64>>) -> (Vec<i64>, Vec<char>) {
 }
 
 /// The rate that is declared for sound of `rate` so that it sounds higher by `pitch`, a multiple of [`RATE_STEP`].
-fn pitched_rate(rate: u32, pitch: f32) -> u32 {
+pub(crate) fn pitched_rate(rate: u32, pitch: f32) -> u32 {
     if pitch == 1.0 {
         return rate;
     }
@@ -197,7 +206,7 @@ impl Engine for PiperEngine {
         if total != samples.len() {
             return Err(VoiceError::Output(format!("durations of {total} samples for {} samples", samples.len())));
         }
-        Ok(Speech { rate, samples, phonemes: join_symbols(&timed) })
+        Ok(Speech { rate, samples, phonemes: join_symbols(&timed), loudness: Some(self.loudness) })
     }
 }
 

@@ -75,7 +75,7 @@ impl Voice {
             Ok::<_, std::convert::Infallible>(VoiceWorker { synthesiser, epoch: worker_epoch, standing: Vec::new() })
         });
         let voice = Self::with(worker, epoch, plugin.wait_for_speech);
-        voice.prepare(Language::English, default_voice(Language::English));
+        voice.prepare(vec![(Language::English, default_voice(Language::English))]);
         voice
     }
 
@@ -84,9 +84,9 @@ impl Voice {
         Self { queue, worker, epoch, progress, pending: 0, ordered: None, waits }
     }
 
-    fn prepare(&self, language: Language, settings: VoiceSettings) {
+    fn prepare(&self, voices: Vec<(Language, VoiceSettings)>) {
         // A full queue means that the thread is at work anyway; the voice is then loaded when it first speaks.
-        if self.worker.try_send(Command::Prepare { language, settings }).is_err() {
+        if self.worker.try_send(Command::Prepare(voices)).is_err() {
             tracing::debug!("the voice is busy and is made ready later");
         }
     }
@@ -217,10 +217,10 @@ struct Told<'w> {
 #[derive(Default)]
 struct Known {
     id: String,
-    first: Option<(Language, String)>,
+    models: Vec<(Language, String)>,
 }
 
-/// The voices of a new character, or of one that was edited, count from now on, and the first is loaded before it has to
+/// The voices of a new character, or of one that was edited, count from now on, and they are loaded before they have to
 /// speak.
 fn take_voices(
     mut voice: ResMut<Voice>,
@@ -234,10 +234,11 @@ fn take_voices(
         problems.write(Problem { text: text.to_owned() });
     }
     known.id.clone_from(&profile.id);
-    let first = profile.voices.first().map(|(language, settings)| (*language, settings.model.clone()));
-    if let Some((language, settings)) = profile.voices.first().filter(|_| known.first != first) {
-        voice.prepare(*language, settings.clone());
-        known.first = first;
+    let models: Vec<_> =
+        profile.voices.iter().map(|(language, settings)| (*language, settings.model.clone())).collect();
+    if known.models != models {
+        voice.prepare(profile.voices.clone());
+        known.models = models;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use visage_core::{PhonemeSpan, PhonemeTimeline, SAMPLE_RATE, resample};
 
-use crate::{Speech, VoiceError};
+use crate::{Speech, VoiceError, loudness::level};
 
 /// Silence kept before the first sound, seconds: the mouth opens in it.
 const LEAD: f32 = 0.05;
@@ -12,10 +12,6 @@ const TAIL: f32 = 0.04;
 const FADE: f32 = 0.003;
 /// Below this share of the peak a sample is not heard.
 const INAUDIBLE: f32 = 0.01;
-/// Root mean square that spoken frames are brought to: -20 dBFS.
-const TARGET_RMS: f32 = 0.1;
-/// No sample is louder than this: -1 dBFS.
-const PEAK: f32 = 0.891;
 
 /// Rates that the resampler takes are multiples of this: it keeps its transforms small. A pitch is thereby a multiple of
 /// 0.7 % (an eighth of a semitone) at 22.05 kHz.
@@ -30,7 +26,8 @@ pub struct Finished {
     pub timeline: PhonemeTimeline,
 }
 
-/// Trims, resamples and levels an engine's sound and adds `pause` seconds of silence. `volume` is a factor, 1 is -20 dBFS.
+/// Trims, resamples and levels an engine's sound and adds `pause` seconds of silence. `volume` is a factor, 1 is
+/// [`LOUDNESS`](crate::LOUDNESS).
 ///
 /// # Errors
 /// The sound's rate is none that can be resampled.
@@ -38,7 +35,7 @@ pub fn finish(speech: &Speech, volume: f32, pause: f32) -> Result<Finished, Voic
     let (first, last) = spoken(speech);
     let trimmed = &speech.samples[first..last];
     let mut samples = to_48k(trimmed, speech.rate)?;
-    level(&mut samples, volume);
+    level(&mut samples, speech.loudness, volume);
     fade_edges(&mut samples);
     let at_48k = |sample: usize| {
         let at = sample.clamp(first, last) - first;
@@ -96,25 +93,6 @@ pub fn to_48k(samples: &[f32], rate: u32) -> Result<Vec<f32>, VoiceError> {
     Ok(resample(samples, rate, SAMPLE_RATE))
 }
 
-/// Brings the sound to an even loudness: spoken frames to -20 dBFS, times `volume`, and no sample above -1 dBFS.
-fn level(samples: &mut [f32], volume: f32) {
-    const FRAME: usize = SAMPLE_RATE as usize / 50;
-    let frames: Vec<f32> =
-        samples.chunks(FRAME).map(|frame| frame.iter().map(|s| s * s).sum::<f32>() / frame.len() as f32).collect();
-    let loudest = frames.iter().copied().fold(0.0, f32::max);
-    let peak = samples.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
-    if loudest <= 0.0 || peak <= 0.0 {
-        return;
-    }
-    // Frames within 30 dB of the loudest are speech.
-    let spoken: Vec<f32> = frames.into_iter().filter(|energy| *energy > loudest * 1e-3).collect();
-    let rms = (spoken.iter().sum::<f32>() / spoken.len() as f32).sqrt();
-    let gain = (TARGET_RMS / rms * volume.clamp(0.0, 4.0)).min(PEAK / peak);
-    for sample in samples {
-        *sample *= gain;
-    }
-}
-
 /// Fades in and out within 3 ms, so that a cut does not click.
 fn fade_edges(samples: &mut [f32]) {
     let length = ((FADE * SAMPLE_RATE as f32) as usize).min(samples.len() / 2);
@@ -150,6 +128,7 @@ mod tests {
                 rate,
                 samples: tone(rate, 0.5, 1.5, 2.5, 0.02),
                 phonemes: vec![TimedPhoneme { phoneme: "ɑː".into(), start: at(0.5), end: at(1.5) }],
+                loudness: None,
             };
             let finished = finish(&speech, 1.0, 0.25).expect("resampled");
             let span = &finished.timeline.0[0];
@@ -161,7 +140,9 @@ mod tests {
             };
             // The tone begins where its phoneme begins, within 2 ms, and is as loud as it is asked to be.
             assert!(energy(0.0, LEAD - 0.002) < 0.005 && energy(LEAD + 0.002, LEAD + 0.02) > 0.05, "{rate}");
-            assert!((energy(0.1, 1.0) - TARGET_RMS).abs() < 0.01, "{rate}: {}", energy(0.1, 1.0));
+            let sounding = &finished.samples[..((LEAD + 1.0 + TAIL) * 48_000.0) as usize];
+            let loud = crate::loudness(sounding).expect("it is not silent");
+            assert!((loud - crate::LOUDNESS).abs() < 0.3, "{rate}: {loud} LUFS");
             assert!(energy(1.1, 1.3) == 0.0);
         }
     }
@@ -181,16 +162,17 @@ mod tests {
         let mut spiky = tone(48_000, 0.0, 1.0, 1.0, 0.01);
         spiky[500] = 1.0;
         for volume in [0.0, 1.0, 100.0] {
-            let speech = Speech { rate: 48_000, samples: spiky.clone(), phonemes: Vec::new() };
+            let speech = Speech { rate: 48_000, samples: spiky.clone(), phonemes: Vec::new(), loudness: None };
             let finished = finish(&speech, volume, 0.0).expect("no resampling needed");
-            assert!(finished.samples.iter().all(|sample| sample.abs() <= PEAK + 1e-6));
+            assert!(finished.samples.iter().all(|sample| sample.abs() <= crate::PEAK + 1e-6));
         }
     }
 
     #[test]
     fn empty_and_silent_sounds_are_no_error() {
         for samples in [Vec::new(), vec![0.0; 3_000]] {
-            let finished = finish(&Speech { rate: 22_050, samples, phonemes: Vec::new() }, 1.0, 0.1).expect("silence");
+            let finished = finish(&Speech { rate: 22_050, samples, phonemes: Vec::new(), loudness: None }, 1.0, 0.1)
+                .expect("silence");
             assert!(finished.samples.iter().all(|sample| *sample == 0.0));
         }
     }

@@ -7,7 +7,8 @@ use visage_models::Store;
 use visage_schedule::VoiceSettings;
 
 use crate::{
-    Engine, EspeakEngine, Finished, PIPER_VOICES, PiperEngine, PiperVoice, Speech, Variation, VoiceError, finish,
+    Engine, EspeakEngine, Finished, KOKORO, KOKORO_VOICES, KokoroEngine, PIPER_VOICES, PiperEngine, PiperVoice, Speech,
+    Variation, VoiceError, finish, kokoro_voice,
     recent::Recent,
     sound::delayed,
     text::{Piece, pieces},
@@ -15,6 +16,14 @@ use crate::{
 
 /// The settings name of espeak-ng's own voices. "espeak" means them too.
 pub const ESPEAK: &str = "espeak-ng";
+
+/// The names of all voices, for a person.
+pub(crate) fn known_voices() -> String {
+    let piper = PIPER_VOICES.iter().map(|voice| voice.id.to_owned());
+    let kokoro = KOKORO_VOICES.iter().map(|voice| format!("{KOKORO}/{}", voice.name));
+    let names: Vec<_> = piper.chain(kokoro).collect();
+    format!("{} and {ESPEAK}", names.join(", "))
+}
 
 /// The voice of a language when no character brings its own.
 pub fn default_voice(language: Language) -> VoiceSettings {
@@ -29,6 +38,14 @@ pub fn voice_for(voices: &[(Language, VoiceSettings)], language: Language) -> Vo
     own.map_or_else(|| default_voice(language), |(_, settings)| settings.clone())
 }
 
+/// What a voice says to nobody when it is made ready: as long as a first piece, so that the memory for one is there.
+const fn warming(language: Language) -> &'static str {
+    match language {
+        Language::English => "Hello, it is good to see you here.",
+        Language::German => "Hallo, es ist schön, dich hier zu sehen.",
+    }
+}
+
 /// Voices that are kept in memory, about 100 MB each: two languages of the character on stage, and one more for a switch to and
 /// fro.
 const MOST_LOADED: usize = 3;
@@ -39,6 +56,8 @@ pub struct Synthesiser {
     threads: usize,
     variation: Variation,
     piper: Recent<PiperEngine>,
+    /// Kokoro, which has all its voices in one model.
+    kokoro: Option<KokoroEngine>,
     /// Voices whose model is there but unusable. They are not tried again.
     broken: HashSet<&'static str>,
     espeak: EspeakEngine,
@@ -56,6 +75,7 @@ impl Synthesiser {
             threads,
             variation,
             piper: Recent::new(MOST_LOADED),
+            kokoro: None,
             broken: HashSet::new(),
             espeak: EspeakEngine::default(),
             told: HashSet::new(),
@@ -67,16 +87,19 @@ impl Synthesiser {
     /// Throws every engine away that was loaded: what was half done may be broken.
     pub fn renew(&mut self) {
         self.piper.clear();
+        self.kokoro = None;
         self.espeak = EspeakEngine::default();
     }
 
-    /// Loads a voice and lets it speak a word to nobody, so that its first sentence comes as fast as the others. What stands
-    /// in the way of other voices matters no more.
-    pub fn prepare(&mut self, language: Language, settings: &VoiceSettings) {
+    /// Loads voices and lets each speak a sentence to nobody, so that its first piece comes as fast as the others. What
+    /// stands in the way of other voices matters no more.
+    pub fn prepare(&mut self, voices: &[(Language, VoiceSettings)]) {
         self.standing.clear();
-        // What is wrong is in the notices, and again in the error of the first sentence.
-        if let Err(error) = self.speak("Hello.", language, settings) {
-            tracing::debug!("the voice is not ready: {error}");
+        for (language, settings) in voices {
+            // What is wrong is in the notices, and again in the error of the first sentence.
+            if let Err(error) = self.speak(warming(*language), *language, settings) {
+                tracing::debug!("the voice is not ready: {error}");
+            }
         }
     }
 
@@ -85,27 +108,45 @@ impl Synthesiser {
     /// # Errors
     /// No engine can speak it.
     pub fn speak(&mut self, piece: &str, language: Language, settings: &VoiceSettings) -> Result<Speech, VoiceError> {
-        let wanted = match PIPER_VOICES.iter().find(|voice| voice.id == settings.model) {
-            // A voice that does not speak the language leaves it to espeak-ng.
-            Some(voice) => (voice.language == language).then_some(*voice),
-            None if [ESPEAK, "espeak"].contains(&settings.model.as_str()) => None,
-            None => {
-                let default = default_voice(language);
-                self.notice(VoiceError::UnknownVoice(settings.model.clone()), &settings.model, &default.model);
-                PIPER_VOICES.iter().find(|voice| voice.id == default.model).copied()
-            }
-        };
-        if let Some(voice) = wanted {
-            match self.piper(voice).and_then(|engine| engine.speak(piece, language, settings)) {
+        let mut wanted = self.wanted(language, settings);
+        loop {
+            let spoken = match wanted {
+                Wanted::Piper(voice) => self.piper(voice).and_then(|engine| engine.speak(piece, language, settings)),
+                Wanted::Kokoro => self.kokoro().and_then(|engine| engine.speak(piece, language, settings)),
+                Wanted::Espeak => return self.espeak.speak(piece, language, settings),
+            };
+            // Kokoro's place is taken by the default voice, and any other's by espeak-ng.
+            let instead = if wanted == Wanted::Kokoro { Wanted::default_of(language) } else { Wanted::Espeak };
+            match spoken {
                 Ok(speech) => {
-                    self.standing.remove(voice.id);
+                    self.standing.remove(wanted.name());
                     return Ok(speech);
                 }
                 Err(error @ (VoiceError::NoEspeak | VoiceError::NothingToSay)) => return Err(error),
-                Err(error) => self.notice(error, voice.id, ESPEAK),
+                Err(error) => self.notice(error, wanted.name(), instead.name()),
             }
+            wanted = instead;
         }
-        self.espeak.speak(piece, language, settings)
+    }
+
+    /// Which engine the settings ask for. If they ask for a voice that nobody knows, a notice says so.
+    fn wanted(&mut self, language: Language, settings: &VoiceSettings) -> Wanted {
+        let model = settings.model.as_str();
+        if let Some(voice) = PIPER_VOICES.iter().find(|voice| voice.id == model) {
+            // A voice that does not speak the language leaves it to espeak-ng.
+            return if voice.language == language { Wanted::Piper(*voice) } else { Wanted::Espeak };
+        }
+        if [ESPEAK, "espeak"].contains(&model) {
+            return Wanted::Espeak;
+        }
+        let problem = match kokoro_voice(model, language) {
+            Some(Ok(_)) => return Wanted::Kokoro,
+            Some(Err(unknown)) => unknown,
+            None => VoiceError::UnknownVoice(model.to_owned()),
+        };
+        let default = Wanted::default_of(language);
+        self.notice(problem, model, default.name());
+        default
     }
 
     /// Speaks a piece as its author marked it and brings it to 48 kHz, with its pauses.
@@ -148,6 +189,22 @@ impl Synthesiser {
         })
     }
 
+    fn kokoro(&mut self) -> Result<&mut KokoroEngine, VoiceError> {
+        if self.broken.contains(KOKORO) {
+            return Err(VoiceError::Output("it could not be loaded before".to_owned()));
+        }
+        let engine = match self.kokoro.take() {
+            Some(engine) => engine,
+            None => KokoroEngine::load(&self.store, self.threads).inspect_err(|error| {
+                // A model that is missing may be fetched while the program runs.
+                if !matches!(error, VoiceError::Model(_)) {
+                    self.broken.insert(KOKORO);
+                }
+            })?,
+        };
+        Ok(self.kokoro.insert(engine))
+    }
+
     fn notice(&mut self, problem: VoiceError, wanted: &str, instead: &str) {
         tracing::debug!("{problem}");
         let notice = format!("{problem}. Until then the voice \"{instead}\" speaks.");
@@ -156,6 +213,31 @@ impl Synthesiser {
             self.notices.push(notice.clone());
         }
         self.standing.insert(wanted.to_owned(), notice);
+    }
+}
+
+/// The engine that is to speak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Wanted {
+    Piper(PiperVoice),
+    Kokoro,
+    Espeak,
+}
+
+impl Wanted {
+    /// The voice of a language when none is named.
+    fn default_of(language: Language) -> Self {
+        let piper = PIPER_VOICES.iter().find(|voice| voice.language == language);
+        piper.map_or(Self::Espeak, |voice| Self::Piper(*voice))
+    }
+
+    /// Its name in notices.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Piper(voice) => voice.id,
+            Self::Kokoro => KOKORO,
+            Self::Espeak => ESPEAK,
+        }
     }
 }
 
@@ -255,6 +337,25 @@ mod tests {
     }
 
     #[test]
+    fn pieces_are_joined_without_a_click_and_are_equally_loud() {
+        let english = default_voice(Language::English);
+        let mut voices = synthesiser(Variation::None);
+        let text = "Yes. My brother is a doctor, but he has always wanted to be a painter. Nobody knows why.";
+        let mut loud = Vec::new();
+        for piece in pieces(text, Language::English) {
+            let samples = voices.finish(&piece, Language::English, &english).expect("Piper").samples;
+            // A piece begins and ends in silence: whatever is before and behind it, there is no step.
+            let edge = samples[..48].iter().chain(&samples[samples.len() - 48..]);
+            assert!(edge.clone().all(|sample| sample.abs() < 0.01), "{}", piece.text);
+            assert_eq!((samples[0], samples.last().copied()), (0.0, Some(0.0)), "{}", piece.text);
+            loud.extend(crate::loudness(&samples));
+        }
+        // Short pieces and long ones are about as loud.
+        let (least, most) = loud.iter().fold((f32::MAX, f32::MIN), |(a, b), l| (a.min(*l), b.max(*l)));
+        assert!(most - least < 4.0 && (crate::LOUDNESS - 4.0..crate::LOUDNESS + 3.5).contains(&least), "{loud:?}");
+    }
+
+    #[test]
     fn speed_and_pitch_change_what_they_say() {
         let mut voices = synthesiser(Variation::None);
         let text = "This is how I sound when I am asked to say a sentence.";
@@ -280,8 +381,37 @@ mod tests {
         // Whoever comes later learns it all the same, until another voice is on stage.
         assert_eq!(voices.standing_notices(), first.notices);
         let espeak = VoiceSettings { model: ESPEAK.into(), ..english };
-        voices.prepare(Language::English, &espeak);
+        voices.prepare(&[(Language::English, espeak)]);
         assert!(voices.standing_notices().is_empty());
+    }
+
+    #[test]
+    fn where_kokoro_is_missing_the_default_voice_speaks() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let mut voices = Synthesiser::new(Store::at(empty.path()), 1, Variation::None);
+        let settings = VoiceSettings { model: "kokoro/bf_emma".into(), ..default_voice(Language::English) };
+        let spoken = speak(&mut voices, "Hello.", Language::English, &settings);
+        // Piper is missing, too, so that espeak-ng has the last word; who speaks German by default is espeak-ng.
+        let told: Vec<_> = spoken.notices.iter().map(|notice| notice.contains("visage models fetch")).collect();
+        assert_eq!(told, [true, true], "{:?}", spoken.notices);
+        assert!(
+            spoken.notices[0].contains("the model kokoro") && spoken.notices[0].contains("\"piper-en-joe\" speaks")
+        );
+        let mut voices = Synthesiser::new(Store::at(empty.path()), 1, Variation::None);
+        let german = speak(&mut voices, "Guten Tag.", Language::German, &settings);
+        assert_eq!(german.notices.len(), 1);
+        assert!(german.notices[0].contains("\"espeak-ng\" speaks"), "{}", german.notices[0]);
+    }
+
+    #[test]
+    fn a_voice_that_kokoro_does_not_have_is_told_with_those_it_has() {
+        let mut voices = synthesiser(Variation::None);
+        let settings = VoiceSettings { model: "kokoro/nobody".into(), ..default_voice(Language::German) };
+        let spoken = speak(&mut voices, "Guten Tag.", Language::German, &settings);
+        let [notice] = &spoken.notices[..] else { panic!("{:?}", spoken.notices) };
+        for part in ["kokoro/nobody", "kokoro/af_heart", "kokoro/bm_george", "piper-en-joe", "espeak-ng"] {
+            assert!(notice.contains(part), "{part} is not in: {notice}");
+        }
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub(crate) struct Order {
 pub(crate) enum Command {
     /// Speak a text.
     Speak(Order),
-    /// Make a voice ready.
-    Prepare { language: Language, settings: VoiceSettings },
+    /// Make voices ready.
+    Prepare(Vec<(Language, VoiceSettings)>),
 }
 
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Worker for VoiceWorker {
 
     fn handle(&mut self, command: Command, emit: &mut dyn FnMut(Event), stop: &StopFlag) {
         match command {
-            Command::Prepare { language, settings } => self.synthesiser.prepare(language, &settings),
+            Command::Prepare(voices) => self.synthesiser.prepare(&voices),
             Command::Speak(order) => {
                 self.speak(&order, emit, stop);
                 emit(Event::Finished { epoch: order.epoch });
@@ -94,7 +94,7 @@ impl Worker for VoiceWorker {
     fn if_lost(command: &Command) -> Option<Event> {
         let epoch = match command {
             Command::Speak(order) => Some(order.epoch),
-            Command::Prepare { .. } => None,
+            Command::Prepare(_) => None,
         };
         Some(Event::Lost { epoch })
     }

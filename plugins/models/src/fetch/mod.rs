@@ -154,6 +154,12 @@ impl Fetcher {
             if wanted.is_empty() {
                 break;
             }
+            // A source is asked for what it has.
+            let has = |file: &&ModelFile| source.is_none_or(|source| source.files().any(|name| name == file.name));
+            let wanted: Vec<_> = wanted.into_iter().filter(has).collect();
+            if wanted.is_empty() {
+                continue;
+            }
             let result = match (source, &self.folder) {
                 (None, None) => continue,
                 (None, Some(from)) => folder::copy(from, model, &wanted, &folder, progress),

@@ -1,7 +1,13 @@
-//! Small changes to an ONNX file's bytes, made without a full protobuf reader.
+//! Changes to a model before the runtime sees it: an internal tensor becomes an output, a graph is rewritten to be faster.
 //!
 //! An ONNX file is one `ModelProto` message (onnx/onnx.proto, field numbers below). Protobuf merges repeated
-//! occurrences of an embedded message, so a further `graph` field behind the file's end adds to the model's graph.
+//! occurrences of an embedded message, so a further `graph` field behind the file's end adds to the model's graph, and
+//! making an output needs no reader. Rewriting does (`proto`, `tune`).
+
+mod proto;
+mod tune;
+
+pub(crate) use tune::{Processor, tuned};
 
 use std::ops::Range;
 
