@@ -135,7 +135,7 @@ fn spoken(
         all.words += said.len();
         if let (Some(whisper), Some(wrong)) = (whisper.as_deref_mut(), &mut all.wrong) {
             let heard = words(&transcribe(whisper, &speech.samples, SAMPLE_RATE, Some(language))?.text);
-            let edits = strsim::generic_levenshtein(&said, &heard);
+            let edits = edits(&said, &heard);
             if edits > 0 {
                 tracing::info!("{}: \"{sentence}\" was heard as \"{}\"", settings.model, heard.join(" "));
             }
@@ -183,6 +183,12 @@ fn words(text: &str) -> Vec<String> {
     let kept = |letter: char| if letter.is_alphanumeric() || letter == '\'' { letter } else { ' ' };
     let plain: String = text.to_lowercase().replace('’', "'").chars().map(kept).collect();
     plain.split_whitespace().map(str::to_owned).collect()
+}
+
+/// How many words must be put in, taken out or changed to get from one text to the other.
+fn edits(said: &Vec<String>, heard: &Vec<String>) -> usize {
+    // Named, as the compiler would look for more than it can among the types of Bevy.
+    strsim::generic_levenshtein::<Vec<String>, Vec<String>, &String, &String>(said, heard)
 }
 
 /// Energy is measured every so many samples: 5 ms.
@@ -252,9 +258,9 @@ mod tests {
     fn words_are_compared_without_their_marks() {
         assert_eq!(words("Don’t stop, Mira!"), ["don't", "stop", "mira"]);
         assert_eq!(words("Häuser – schön."), ["häuser", "schön"]);
-        let edits = |a: &str, b: &str| strsim::generic_levenshtein(&words(a), &words(b));
-        assert_eq!(edits("the old house", "the house"), 1);
-        assert_eq!(edits("the old house", "The old mouse, too"), 2);
+        let count = |a: &str, b: &str| edits(&words(a), &words(b));
+        assert_eq!(count("the old house", "the house"), 1);
+        assert_eq!(count("the old house", "The old mouse, too"), 2);
     }
 
     #[test]

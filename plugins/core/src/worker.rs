@@ -159,6 +159,16 @@ pub fn wait_for_workers(patience: Duration) -> bool {
     true
 }
 
+/// Makes the calling thread, and those that it starts, give way to the others of the program: for work in the background
+/// that would make ticks late where cores are few. Does nothing on systems where only the whole program can be polite.
+pub fn give_way() {
+    // As much as counts: one tenth of the share of a thread that is not.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(10) {
+        tracing::debug!("the thread keeps its priority: {error}");
+    }
+}
+
 /// A thread that is no [`Worker`]'s is at work: while this lives, [`wait_for_workers`] waits for it.
 #[derive(Debug)]
 pub struct ThreadAtWork(());

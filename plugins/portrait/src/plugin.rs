@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bevy::prelude::*;
-use visage_core::{PortraitSource, StopFlag, Worker, WorkerHandle};
+use visage_core::{PortraitSource, StopFlag, Worker, WorkerHandle, give_way};
 use visage_models::Store;
 use visage_schedule::{PortraitReady, PreparePortrait, VisageSystems};
 
@@ -44,7 +44,10 @@ impl Plugin for PortraitPlugin {
         let cache = shared_cache(self.kept_rigs);
         let preparer = Preparer(Maker::new(&self.store, cache.clone()));
         app.insert_resource(PortraitWorker {
-            handle: WorkerHandle::spawn("portrait", ORDERS, RESULTS, || Ok::<_, std::convert::Infallible>(preparer)),
+            handle: WorkerHandle::spawn("portrait", ORDERS, RESULTS, || {
+                give_way();
+                Ok::<_, std::convert::Infallible>(preparer)
+            }),
             waiting: VecDeque::new(),
         })
         .insert_resource(door::open(Maker::new(&self.store, cache)))

@@ -13,7 +13,7 @@ use bevy::{
     },
 };
 use tokio::sync::mpsc;
-use visage_core::{Rung, TICK_HZ, WorkerHandle};
+use visage_core::{Rung, TICK_HZ, WorkerHandle, give_way};
 use visage_schedule::{RendererChoice, StillDoor, StillRequest, VisageSystems};
 
 use crate::{
@@ -109,8 +109,10 @@ impl Plugin for StagePlugin {
         let image = app.world().resource::<StageImage>().clone();
         let (capture, captures) = capture::capture(&gpu, size, self.capture);
         let builder = SceneBuilder { gpu: gpu.clone(), size };
-        let worker =
-            WorkerHandle::spawn("stage builder", BUILDS, BUILDS, || Ok::<_, std::convert::Infallible>(builder));
+        let worker = WorkerHandle::spawn("stage builder", BUILDS, BUILDS, || {
+            give_way();
+            Ok::<_, std::convert::Infallible>(builder)
+        });
         let settings = RungSettings {
             size,
             fade_ticks: self.renderer_fade_ticks,
