@@ -23,7 +23,10 @@ mod resources;
 mod sets;
 
 pub use diagnostics::{Latencies, StageTimes, TickReport, TickStats, Viewers};
-pub use doors::{RigDoor, RigError, RigRequest, StillDoor, StillRequest};
+pub use doors::{
+    ListVoices, RigDoor, RigError, RigRequest, SpeechDoor, SpeechError, SpeechPiece, SpeechRequest, StillDoor,
+    StillRequest, VoiceInfo,
+};
 pub use messages::{
     Activate, CharacterEdit, EditCharacter, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady,
     PreparePortrait, Problem, Say, SetEmotion, Speak, Speaker, StopSpeaking, Transcript, TryFace, UserText,
