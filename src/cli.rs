@@ -503,6 +503,8 @@ pub struct Doctor {
 pub enum Part {
     /// Speech synthesis and recognition by themselves.
     Inference,
+    /// The voices side by side: speed, loudness, words that Whisper understands, lips. Takes about ten minutes.
+    Voice,
     /// The tick at rest and talking, and its memory; with `--seconds 600` a test of endurance.
     Tick,
     /// One character after the other; a thousand take about ten minutes.

@@ -64,6 +64,8 @@ pub struct Felt {
 pub enum What {
     /// From the last sound of the person's question to the first sound of the answer.
     Answer,
+    /// The same, after a sentence of two seconds.
+    ShortAnswer,
     /// From a text sent to its first sound.
     Say,
     /// From the first sound of a person who interrupts to the character's last.

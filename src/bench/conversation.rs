@@ -33,7 +33,7 @@ const ROUNDS: u32 = 3;
 const MOMENTS: usize = 10;
 const THREADS: usize = 2;
 
-const ANSWER: &str = "end of voice → first sound of the answer, at the viewer";
+const ANSWER: &str = "end of a question (5 s) → first sound of the answer, at the viewer";
 const PARTIAL: &str = "partial words behind the voice, 95 %";
 
 /// Measures at least three rounds, and more if they fit into `seconds`.
@@ -133,6 +133,7 @@ fn rows(felt: &[Felt], mut behind: Vec<f64>) -> Vec<Row> {
     };
     let mut rows = vec![
         row(ANSWER, What::Answer, 1_000.0),
+        row("the same after a short sentence (2 s)", What::ShortAnswer, 1_000.0),
         row("barge-in: voice → character silent, at the viewer", What::BargeIn, 300.0),
         row("text → first sound, at the viewer", What::Say, 300.0),
     ];
@@ -164,7 +165,7 @@ mod tests {
         let felt = [200.0, 300.0, 100.0].map(|ms| Felt { what: What::BargeIn, ms });
         let rows = rows(&felt, vec![0.5; 20]);
         let values: Vec<_> = rows.iter().map(|row| row.value).collect();
-        assert_eq!(values, [None, Some(200.0), None, Some(0.5)]);
-        assert_eq!(rows[1].keeps_budget(), Some(true));
+        assert_eq!(values, [None, None, Some(200.0), None, Some(0.5)]);
+        assert_eq!(rows[2].keeps_budget(), Some(true));
     }
 }

@@ -11,8 +11,9 @@ mod relay;
 mod renderers;
 mod switches;
 mod visit;
+mod voice;
 
-use std::io::IsTerminal;
+use std::{borrow::Cow, io::IsTerminal};
 
 use clap::ValueEnum;
 use comfy_table::{Cell, Color, Table, presets::UTF8_HORIZONTAL_ONLY};
@@ -27,7 +28,7 @@ use crate::{
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// What was measured.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// The number; `None` if it could not be measured here, and `note` says why.
     pub value: Option<f64>,
     /// Its unit.
@@ -41,12 +42,12 @@ pub struct Row {
 }
 
 impl Row {
-    fn new(what: &'static str, value: f64, unit: &'static str) -> Self {
-        Self { what, value: Some(value), unit, budget: None, more_is_better: false, note: String::new() }
+    fn new(what: impl Into<Cow<'static, str>>, value: f64, unit: &'static str) -> Self {
+        Self { what: what.into(), value: Some(value), unit, budget: None, more_is_better: false, note: String::new() }
     }
 
-    fn missing(what: &'static str, reason: impl ToString) -> Self {
-        Self { what, value: None, unit: "", budget: None, more_is_better: false, note: reason.to_string() }
+    fn missing(what: impl Into<Cow<'static, str>>, reason: impl ToString) -> Self {
+        Self { what: what.into(), value: None, unit: "", budget: None, more_is_better: false, note: reason.to_string() }
     }
 
     const fn at_most(mut self, budget: f64) -> Self {
@@ -86,6 +87,7 @@ pub fn run(asked: &Bench) -> anyhow::Result<()> {
         }
         rows.extend(match part {
             Part::Inference => inference::measure(),
+            Part::Voice => voice::measure(),
             Part::Tick => live::measure(&asked.stage, asked.seconds)?,
             Part::Switches => switches::measure(&asked.stage, asked.seconds)?,
             Part::Renderers => renderers::measure(&asked.stage, asked.seconds)?,
@@ -117,7 +119,7 @@ fn table(rows: &[Row]) -> Table {
             None => Cell::new(""),
         };
         table.add_row([
-            Cell::new(row.what),
+            Cell::new(&row.what),
             Cell::new(row.value.map_or("not measured".to_owned(), number)),
             Cell::new(budget),
             verdict,

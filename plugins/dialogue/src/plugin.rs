@@ -23,7 +23,7 @@ const NOBODY: &str = "Visage";
 #[derive(Clone, Debug)]
 pub struct DialoguePlugin {
     /// Ticks for which a person must speak before the character falls silent. Noticing a voice takes about three ticks
-    /// more, and all of it must stay within 300 ms.
+    /// before that, and filters what is none; a voice that was noticed counts for nine ticks at least.
     pub barge_in_ticks: u64,
     /// Where the chance in choosing answers begins.
     pub seed: u64,
@@ -33,7 +33,7 @@ pub struct DialoguePlugin {
 
 impl Default for DialoguePlugin {
     fn default() -> Self {
-        Self { barge_in_ticks: 4, seed: 0, now: None }
+        Self { barge_in_ticks: 1, seed: 0, now: None }
     }
 }
 

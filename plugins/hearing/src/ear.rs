@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use visage_core::{LONGEST_TEXT, Language};
+use visage_core::{LONGEST_TEXT, Language, StopFlag};
 
 use crate::{
     echo::EchoGate,
@@ -80,6 +80,8 @@ pub(crate) struct Job {
     pub(crate) tongue: Tongue,
     /// What the person said before, in the same turn.
     pub(crate) before: String,
+    /// Set when nobody wants the answer any more.
+    pub(crate) stop: StopFlag,
 }
 
 /// What the ear has to say.
@@ -148,6 +150,8 @@ pub(crate) struct Ear {
     /// The language of the conversation so far.
     expected: Option<Language>,
     running: Option<Running>,
+    /// Ends the job under way.
+    stop: StopFlag,
     next_id: u64,
     job: Option<Job>,
     events: Vec<EarEvent>,
@@ -165,6 +169,7 @@ impl Ear {
             utterance: None,
             expected: None,
             running: None,
+            stop: StopFlag::default(),
             next_id: 0,
             job: None,
             events: Vec::new(),
@@ -222,6 +227,17 @@ impl Ear {
         if self.running.is_some_and(|running| running.id == id) {
             self.running = None;
             self.end(None);
+        }
+    }
+
+    /// A job was left off because its flag was set: there is room for the next one.
+    pub(crate) fn left_off(&mut self, id: u64) {
+        if self.running.is_some_and(|running| running.id == id) {
+            self.running = None;
+            if let Some(utterance) = &mut self.utterance {
+                utterance.next_partial = utterance.window.len() + PARTIAL_REST;
+            }
+            self.decide();
         }
     }
 
@@ -353,10 +369,15 @@ impl Ear {
     /// Begins the next run, or ends the turn.
     fn decide(&mut self) {
         let Some(utterance) = &self.utterance else { return };
-        if self.running.is_some() {
+        let silence = utterance.window.len() - utterance.last_voice;
+        let paused = silence >= SPECULATE || utterance.closing;
+        if let Some(running) = self.running {
+            // A partial run that began before the voice paused only keeps the final one waiting.
+            if paused && running.kind == Kind::Partial && running.covers + MISSED < utterance.last_voice {
+                self.stop.set();
+            }
             return;
         }
-        let silence = utterance.window.len() - utterance.last_voice;
         if let Some((covers, text, language)) = &utterance.latest
             && *covers == utterance.last_voice
         {
@@ -367,7 +388,7 @@ impl Ear {
                 let language = *language;
                 self.end(Some((text, language)));
             }
-        } else if silence >= SPECULATE || utterance.closing {
+        } else if paused {
             let until = (utterance.last_voice + TAIL).min(utterance.window.len());
             self.run(Kind::Final, utterance.last_voice, until);
         } else if utterance.window.len() >= LONGEST {
@@ -385,8 +406,9 @@ impl Ear {
         self.next_id += 1;
         let tongue = utterance.language.map_or(Tongue::Either(self.expected), Tongue::Known);
         self.running = Some(Running { id, kind, covers });
-        self.job =
-            Some(Job { id, samples: utterance.window[..until].to_vec(), tongue, before: utterance.settled.clone() });
+        self.stop = StopFlag::default();
+        let (samples, before) = (utterance.window[..until].to_vec(), utterance.settled.clone());
+        self.job = Some(Job { id, samples, tongue, before, stop: self.stop.clone() });
     }
 
     /// The turn is over, with words or without.

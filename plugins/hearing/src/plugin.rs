@@ -155,6 +155,7 @@ impl Listener {
                     self.unavailable = Some(reason);
                 }
                 Event::Understood { id, understood } => self.ear.answer(id, &understood),
+                Event::LeftOff { id } => self.ear.left_off(id),
                 Event::Failed { id, reason } => {
                     self.ear.fail(id);
                     if self.unavailable.is_none() {

@@ -31,6 +31,8 @@ pub(crate) enum Event {
     Unavailable(String),
     /// The answer to a job.
     Understood { id: u64, understood: Understood },
+    /// A job was left off because nobody wanted its answer any more.
+    LeftOff { id: u64 },
     /// A job failed, with the reason.
     Failed { id: u64, reason: String },
 }
@@ -86,8 +88,9 @@ impl Worker for Recogniser {
                     emit(Event::Failed { id, reason: "the speech model is not loaded".into() });
                     return;
                 };
-                match whisper.understand(&job.samples, job.tongue, &job.before) {
-                    Ok(understood) => emit(Event::Understood { id, understood }),
+                match whisper.understand_unless(&job.stop, &job.samples, job.tongue, &job.before) {
+                    Ok(Some(understood)) => emit(Event::Understood { id, understood }),
+                    Ok(None) => emit(Event::LeftOff { id }),
                     Err(error) => emit(Event::Failed { id, reason: error.to_string() }),
                 }
             }

@@ -29,6 +29,7 @@ mod loudness;
 mod piper;
 mod plugin;
 mod progress;
+mod prosody;
 mod queue;
 mod recent;
 mod sound;

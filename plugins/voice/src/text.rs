@@ -9,9 +9,10 @@ mod sentences;
 
 use std::ops::Range;
 
-use visage_core::{Emphasis, Language, Part, Reading, Script, Style};
+use visage_core::{Language, Part, Reading, Script, Style};
 use visage_schedule::VoiceSettings;
 
+use crate::prosody::Prosody;
 use normalise::{Word, normalise, read_as};
 use sentences::sentences;
 
@@ -52,13 +53,8 @@ pub struct Piece {
 impl Piece {
     /// The voice's settings for this piece.
     pub fn voice(&self, settings: &VoiceSettings) -> VoiceSettings {
-        // Weight is slower, louder and a little higher speech. The steps are small: the words around it are pieces of their own.
-        let (rate, pitch, volume) = match self.style.emphasis {
-            Emphasis::Reduced => (1.06, 0.98, 0.8),
-            Emphasis::None => (1.0, 1.0, 1.0),
-            Emphasis::Moderate => (0.92, 1.03, 1.15),
-            Emphasis::Strong => (0.85, 1.06, 1.3),
-        };
+        let Prosody { rate, pitch, volume } =
+            Prosody::of_emphasis(self.style.emphasis) * Prosody::of_emotion(self.style.emotion.unwrap_or_default());
         VoiceSettings {
             speed: settings.speed * self.style.rate * rate,
             pitch: settings.pitch * self.style.pitch * pitch,

@@ -127,10 +127,11 @@ impl VoiceWorker {
         }
         let pieces = pieces(&script, order.language);
         let count = pieces.len();
-        for (index, piece) in pieces.into_iter().enumerate().skip(order.skip) {
+        for (index, mut piece) in pieces.into_iter().enumerate().skip(order.skip) {
             if stop.is_set() || self.epoch.now() != order.epoch {
                 return;
             }
+            piece.style.emotion = piece.style.emotion.or(order.emotion);
             let began = Instant::now();
             let finished = match self.synthesiser.finish(&piece, order.language, &order.settings) {
                 Ok(finished) => finished,
@@ -144,7 +145,7 @@ impl VoiceWorker {
                 turn: order.turn,
                 text: piece.text,
                 language: order.language,
-                emotion: piece.style.emotion.or(order.emotion),
+                emotion: piece.style.emotion,
                 samples: finished.samples.into(),
                 timeline: Some(finished.timeline),
                 last: index + 1 == count,

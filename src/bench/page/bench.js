@@ -2,7 +2,7 @@
 // through a relay. It writes lines to the browser's console, where the program finds them:
 //
 //   visage-candidate PORT      where the server receives (with ?relay=PORT)
-//   visage-measured {…}        {what: "answer" | "say" | "barge-in", ms}
+//   visage-measured {…}        {what: "answer" | "short-answer" | "say" | "barge-in", ms}
 
 const asked = new URLSearchParams(location.search);
 const relay = asked.get("relay");
@@ -41,7 +41,7 @@ const LONG_TEXT =
 let channel = null;
 let context = null;
 let asks = null; // When a text was sent to be said.
-let question = null; // The person's last sound, until the answer.
+let question = null; // When the person's last sound was, until the answer, and what that is called.
 let interrupted = null; // When the person began to speak while the character did.
 let mayAsk = false; // Once in each round.
 const speaking = { person: null, character: null }; // Since when, milliseconds of the page's clock.
@@ -57,7 +57,7 @@ function begins(who, at) {
     measured("say", at - asks);
     asks = null;
   } else if (question !== null) {
-    measured("answer", at - question);
+    measured(question.what, at - question.at);
     question = null;
   }
 }
@@ -66,8 +66,9 @@ function ends(who, at) {
   const since = speaking[who];
   speaking[who] = null;
   if (who === "person") {
-    question = at;
-    mayAsk ||= at - since > QUESTION;
+    const long = at - since > QUESTION;
+    question = { at, what: long ? "answer" : "short-answer" };
+    mayAsk ||= long;
   } else if (interrupted !== null) {
     // What began before the person spoke has ended: they were heard.
     if (since < interrupted) measured("barge-in", at - interrupted);

@@ -129,6 +129,67 @@ fn switching_off_ends_the_turn_with_what_was_said() {
     assert!(!ear.is_hearing());
 }
 
+/// A partial run that began long before the voice paused is left off, and the final run takes its place in the same tick;
+/// one that covers the voice, and a final one, are waited for.
+#[test]
+fn a_pause_ends_the_partial_run_under_way() {
+    let mut ear = Ear::new(Pauses::default());
+    ear.push(&speech()[..60_000]);
+    let partial = ear.take_job().expect("a partial run");
+    ear.push(&speech()[60_000..80_000]);
+    assert!(!partial.stop.is_set());
+    ear.push(&[0.0; 20_000]);
+    assert!(partial.stop.is_set());
+    ear.left_off(partial.id);
+    let last = ear.take_job().expect("a final run");
+    assert!(last.samples.len() > partial.samples.len() + 5_000, "{} samples", last.samples.len());
+    ear.push(&[0.0; 9_600]);
+    assert!(!last.stop.is_set() && ear.is_hearing());
+    // An answer that was ready before the flag was seen counts as ever.
+    ear.answer(partial.id, &understood("Zu spät."));
+    ear.answer(last.id, &understood("Europa und Asien."));
+    ear.push(&[0.0; 24_000]);
+    let words = ear.take_events().into_iter().rev().find_map(|event| match event {
+        EarEvent::Words { text, is_final: true, .. } => Some(text),
+        _ => None,
+    });
+    assert_eq!(words.as_deref(), Some("Europa und Asien."));
+}
+
+#[test]
+fn a_partial_run_that_covers_the_voice_is_waited_for() {
+    let mut ear = Ear::new(Pauses::default());
+    ear.push(&speech()[..60_000]);
+    let partial = ear.take_job().expect("a partial run");
+    ear.push(&[0.0; 48_000]);
+    let covered = partial.samples.len();
+    let heard = ear.utterance.as_ref().expect("it goes on").last_voice;
+    assert_eq!(partial.stop.is_set(), covered + MISSED < heard, "{covered} of {heard}");
+}
+
+/// Interrupting waits for nothing but the first `Voice(true)`: it stands for nine ticks, however short the voice.
+#[test]
+fn a_short_voice_is_one_for_nine_ticks() {
+    let mut ear = Ear::new(Pauses::default());
+    ear.push(&[0.0; 24_000]);
+    let mut ticks = None;
+    for block in speech()[..9_600].chunks(1_600).chain(std::iter::repeat_n(&[0.0; 1_600][..], 30)) {
+        ear.push(block);
+        ticks = ticks.map(|ticks| ticks + 1);
+        for event in ear.take_events() {
+            match event {
+                EarEvent::Voice(true) => ticks = Some(0),
+                EarEvent::Voice(false) => {
+                    assert!(ticks.is_some_and(|ticks| ticks >= 9), "{ticks:?}");
+                    return;
+                }
+                EarEvent::Words { .. } => {}
+            }
+        }
+    }
+    panic!("no voice was noticed, or it never ended: {ticks:?}");
+}
+
 #[test]
 fn a_failed_job_gives_the_turn_up() {
     let mut ear = Ear::new(Pauses::default());
