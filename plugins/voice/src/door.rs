@@ -249,7 +249,12 @@ mod tests {
     }
 
     impl Speaks for Fake {
-        fn speak(&mut self, piece: &Piece, _: Language, _: &VoiceSettings) -> (Result<Finished, VoiceError>, Vec<String>) {
+        fn speak(
+            &mut self,
+            piece: &Piece,
+            _: Language,
+            _: &VoiceSettings,
+        ) -> (Result<Finished, VoiceError>, Vec<String>) {
             let words: Vec<_> = piece.text.split_whitespace().collect();
             self.spoken.push(words[0].to_owned());
             let finished = match words[0] {
