@@ -5,12 +5,10 @@
 use std::{fmt, sync::Arc};
 
 use bevy::prelude::*;
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
-use utoipa::ToSchema;
 use visage_core::{Emotion, FacePose, Language, PortraitSource, Raster, Rig};
 
-use crate::{RendererChoice, VoiceSettings};
+use crate::{ListVoices, RendererChoice, VoiceSettings};
 
 /// Why a picture did not become a rig.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -108,35 +106,6 @@ pub struct SpeechPiece {
     /// Whether all has been said with it. If the pieces end without such a one, something is missing.
     pub last: bool,
 }
-
-/// A voice that may be asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct VoiceInfo {
-    /// Its name in settings and requests.
-    #[schema(example = "kokoro/bf_emma")]
-    pub id: String,
-    /// What makes it.
-    #[schema(example = "kokoro")]
-    pub engine: &'static str,
-    /// What people call it.
-    #[schema(example = "Emma")]
-    pub name: String,
-    /// What it speaks.
-    pub languages: Vec<Language>,
-    /// How it sounds, in a few words.
-    #[schema(example = "British English, female")]
-    pub description: String,
-    /// The licence of its model: an SPDX name.
-    #[schema(example = "Apache-2.0")]
-    pub licence: String,
-    /// Whether it can speak on this machine.
-    pub installed: bool,
-    /// What to do so that it can; null if it can.
-    pub advice: Option<String>,
-}
-
-/// Gives the voices, those first that are to be taken where none is named. It looks at the disk, so it is not for the tick.
-pub type ListVoices = Arc<dyn Fn() -> Vec<VoiceInfo> + Send + Sync>;
 
 /// Where texts to be spoken are handed in, and who can speak them. Behind it is `voice`.
 #[derive(Resource, Clone)]

@@ -21,11 +21,11 @@ mod plugin;
 mod remote;
 mod resources;
 mod sets;
+mod voices;
 
 pub use diagnostics::{Latencies, StageTimes, TickReport, TickStats, Viewers};
 pub use doors::{
-    ListVoices, RigDoor, RigError, RigRequest, SpeechDoor, SpeechError, SpeechPiece, SpeechRequest, StillDoor,
-    StillRequest, VoiceInfo,
+    RigDoor, RigError, RigRequest, SpeechDoor, SpeechError, SpeechPiece, SpeechRequest, StillDoor, StillRequest,
 };
 pub use messages::{
     Activate, CharacterEdit, EditCharacter, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady,
@@ -42,3 +42,4 @@ pub use resources::{
     Sounding, StageImage, VoiceSettings, WARP,
 };
 pub use sets::{AnimateSystems, IngestSystems, VisageSystems};
+pub use voices::{ChoiceError, ListVoices, VoiceInfo, choose_voice, language_in, languages, voices_named};

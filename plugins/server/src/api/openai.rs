@@ -15,7 +15,7 @@ use utoipa::{
     openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder},
 };
 use visage_core::{Emotion, Language, folded};
-use visage_schedule::VoiceSettings;
+use visage_schedule::{VoiceInfo, VoiceSettings, choose_voice, language_in, languages, voices_named};
 use visage_stream::SoundFormat;
 
 use crate::{
@@ -28,7 +28,7 @@ use super::{
     body::{self, shown},
     speech::{self, Order, Sound},
     synthesize::MAX_BYTES,
-    voices::{self, Shelf},
+    voices,
 };
 
 /// Samples a second of what is sent as WAV and PCM, as OpenAI's API has it.
@@ -201,7 +201,7 @@ impl IntoResponses for Refusal {
 pub(crate) async fn speech(State(context): State<Context>, request: Request) -> Result<Response, Refusal> {
     let asked = Asked::read(&body::json(request, MAX_BYTES).await?)?;
     let door = voices::door(&context)?;
-    let order = asked.order(&Shelf::look(door).await?)?;
+    let order = asked.order(&voices::look(door).await?)?;
     Ok(speech::speak(door, order).await?)
 }
 
@@ -261,17 +261,17 @@ impl Asked {
         Ok(Self { model: model.to_owned(), text, voice: voice.to_owned(), format, speed: speed as f32, emotion })
     }
 
-    fn order(self, shelf: &Shelf) -> Result<Order, Refusal> {
-        let (model, language) = self.speaker(shelf)?;
+    fn order(self, voices: &[VoiceInfo]) -> Result<Order, Refusal> {
+        let (model, language) = self.speaker(voices)?;
         let voice = VoiceSettings { model, reference: None, speed: self.speed, pitch: 1.0, volume: 1.0 };
         Ok(Order { text: self.text, language, emotion: self.emotion, voice, format: self.format })
     }
 
     /// Who speaks, in which language: the model says among which voices, the voice which one.
-    fn speaker(&self, shelf: &Shelf) -> Result<(String, Language), Refusal> {
+    fn speaker(&self, voices: &[VoiceInfo]) -> Result<(String, Language), Refusal> {
         let is_foreign = FOREIGN_MODELS.iter().any(|begin| self.model.starts_with(begin));
         let model = (!is_foreign).then_some(self.model.as_str());
-        let family = shelf.family(model);
+        let family = voices_named(voices, model);
         if family.is_empty() && model.is_some() {
             let message = format!(
                 "The model `{}` does not exist. tts-1 and the like mean what the voice means; engines and voices are listed \
@@ -282,11 +282,11 @@ impl Asked {
             return Err(Refusal { status: StatusCode::NOT_FOUND, ..refusal });
         }
         let choose = |voice: Option<&str>, language: Option<Language>| {
-            let (voice, language) = shelf.choose(voice, language, &self.text)?;
+            let (voice, language) = choose_voice(voices, voice, language, &self.text).map_err(Problem::from)?;
             Ok((voice.id.clone(), language))
         };
         if let Some(name) = NAMES.iter().find(|name| name.name == self.voice) {
-            let language = shelf.language(model, &self.text);
+            let language = language_in(&self.text, &languages(&family));
             let meant = match language {
                 Language::English => name.english,
                 Language::German => name.german,
@@ -296,7 +296,7 @@ impl Asked {
         }
         // "bf_emma" of the model "kokoro" is "kokoro/bf_emma".
         let whole = model.map_or_else(|| self.voice.clone(), |model| format!("{model}/{}", self.voice));
-        let own = [self.voice.as_str(), &whole].into_iter().find(|id| !shelf.family(Some(id)).is_empty());
+        let own = [self.voice.as_str(), &whole].into_iter().find(|id| !voices_named(voices, Some(id)).is_empty());
         match own {
             None => {
                 let names: Vec<_> = NAMES.iter().map(|name| name.name).collect();
@@ -307,7 +307,7 @@ impl Asked {
                 );
                 Err(Refusal::wrong("voice", "unknown_voice", message))
             }
-            Some(own) if shelf.family(Some(own)).iter().all(|voice| !family.contains(voice)) => {
+            Some(own) if voices_named(voices, Some(own)).iter().all(|voice| !family.contains(voice)) => {
                 let message = format!("The model {} does not have the voice {}.", shown(&self.model), shown(own));
                 Err(Refusal::wrong("voice", "unknown_voice", message))
             }

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
-use visage_schedule::VoiceSettings;
+use visage_schedule::{VoiceInfo, VoiceSettings, choose_voice};
 use visage_stream::SoundFormat;
 
 use crate::{
@@ -21,7 +21,7 @@ use super::{
     body,
     refusal::{Malformed, TooLarge, Unready, Unusable, WrongType},
     speech::{self, Order, Sound},
-    voices::{self, Shelf},
+    voices,
 };
 
 /// Longest body, bytes: 5,000 characters, however they are written.
@@ -87,11 +87,11 @@ pub(crate) struct SynthesizeBody {
 pub(crate) async fn synthesize(State(context): State<Context>, request: Request) -> Result<Response, Problem> {
     let body: SynthesizeBody = orders::read(&body::json(request, MAX_BYTES).await?)?;
     let door = voices::door(&context)?;
-    let order = order(&Shelf::look(door).await?, &body)?;
+    let order = order(&voices::look(door).await?, &body)?;
     speech::speak(door, order).await
 }
 
-fn order(shelf: &Shelf, body: &SynthesizeBody) -> Result<Order, Problem> {
+fn order(voices: &[VoiceInfo], body: &SynthesizeBody) -> Result<Order, Problem> {
     let text = orders::text(&body.text)?;
     let language = body.language.as_deref().map(orders::language).transpose()?;
     let emotion = body.emotion.as_deref().map(orders::emotion).transpose()?;
@@ -99,7 +99,7 @@ fn order(shelf: &Shelf, body: &SynthesizeBody) -> Result<Order, Problem> {
     let pitch = factor("pitch", body.pitch, FACTORS)?;
     let volume = factor("volume", body.volume, VOLUMES)?;
     let format = format(body.format.unwrap_or_default(), body.rate)?;
-    let (voice, language) = shelf.choose(body.voice.as_deref(), language, &text)?;
+    let (voice, language) = choose_voice(voices, body.voice.as_deref(), language, &text)?;
     let voice = VoiceSettings { model: voice.id.clone(), reference: None, speed, pitch, volume };
     Ok(Order { text, language, emotion, voice, format })
 }
@@ -192,14 +192,19 @@ mod tests {
             ("pitch", json!(0.4), Code::SettingOutOfRange, "pitch"),
             ("volume", json!(-1), Code::SettingOutOfRange, "from 0 to 2"),
             ("format", json!("mp3"), Code::MalformedBody, "`wav`, `opus`, `pcm`"),
+            ("voice", json!("kokoro/am_onyx"), Code::LanguageNotSpoken, "The voice kokoro/am_onyx speaks en, not de."),
             ("rate", json!(12_345), Code::SettingOutOfRange, "22050"),
             ("loud", json!(true), Code::MalformedBody, "unknown field `loud`"),
         ] {
-            let mut body = json!({"text": "Hello."});
+            let mut body = json!({"text": "Hello.", "language": "de"});
             body[member] = value;
             let problem = ordered(&body).expect_err(words);
             assert!(problem.code == code && problem.detail.contains(words), "{member}: {problem}");
         }
+        let missing = order(&shelf(false), &orders::read(br#"{"text": "Hello.", "voice": "kokoro"}"#).expect("a body"));
+        let missing = missing.expect_err("it is not installed");
+        assert_eq!(missing.code, Code::VoiceNotInstalled);
+        assert!(missing.detail.ends_with("is not installed; run `visage models fetch kokoro`."), "{missing}");
         let opus = ordered(&json!({"text": "Hello.", "format": "opus", "rate": 24_000})).expect_err("no such rate");
         assert_eq!(opus.code, Code::SettingOutOfRange);
     }
