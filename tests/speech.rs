@@ -126,7 +126,9 @@ fn the_same_sound_comes_in_every_form() {
     // As OpenAI's clients ask.
     let body = json!({"model": "tts-1", "input": TEXT, "voice": "espeak-ng", "response_format": "pcm"});
     let (kind, pcm) = server.sound("/v1/audio/speech", &body);
-    assert_eq!((kind.as_str(), pcm.len()), ("audio/pcm", wav.len().div_ceil(2) * 2 + pcm.len() % 2));
+    assert_eq!(kind, "audio/pcm");
+    // 24 kHz, each piece rounded up.
+    assert!((pcm.len() / 2).abs_diff(wav.len() / 2) < 5, "{} bytes for {} samples", pcm.len(), wav.len());
     let mp3 = server.post(
         "/v1/audio/speech",
         &json!({"model": "tts-1", "input": TEXT, "voice": "alloy", "response_format": "mp3"}),
