@@ -111,8 +111,9 @@ struct Job {
     count: usize,
     /// Whether something of it has been heard.
     heard: bool,
-    /// What is to be told with its next piece.
+    /// What a person should know of it, and how much of that has been told.
     notices: Vec<String>,
+    told: usize,
     /// Since when nothing of it was taken.
     full_since: Option<Instant>,
 }
@@ -134,7 +135,7 @@ impl Job {
             return None;
         }
         let notices = problem.map(|problem| problem.to_string()).into_iter().collect();
-        Some(Self { request, count: pieces.len(), pieces, heard: false, notices, full_since: None })
+        Some(Self { request, count: pieces.len(), pieces, heard: false, notices, told: 0, full_since: None })
     }
 
     /// Speaks the next piece. Gives the job back if there is more to say.
@@ -170,7 +171,8 @@ impl Job {
             }
         };
         self.heard = true;
-        let notices = std::mem::take(&mut self.notices);
+        let notices = self.notices[self.told..].to_vec();
+        self.told = self.notices.len();
         tell(&self.request, Ok(SpeechPiece { samples, notices, last }));
         tracing::debug!("piece {} of {} is spoken for a request", self.count - self.pieces.len(), self.count);
         (!last).then_some(self)
@@ -233,7 +235,7 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use visage_core::{LONGEST_TEXT, PhonemeTimeline};
+    use visage_core::{Emotion, LONGEST_TEXT, PhonemeTimeline};
 
     use super::*;
     use crate::{ESPEAK, default_voice};
@@ -245,6 +247,7 @@ mod tests {
     struct Fake {
         /// The first word of each piece, in the order in which they were spoken.
         spoken: Vec<String>,
+        moods: Vec<Option<Emotion>>,
         renewed: usize,
     }
 
@@ -257,6 +260,7 @@ mod tests {
         ) -> (Result<Finished, VoiceError>, Vec<String>) {
             let words: Vec<_> = piece.text.split_whitespace().collect();
             self.spoken.push(words[0].to_owned());
+            self.moods.push(piece.style.emotion);
             let finished = match words[0] {
                 "Silence" => Err(VoiceError::NothingToSay),
                 "Failure" => Err(VoiceError::NoEspeak),
@@ -396,6 +400,16 @@ mod tests {
         assert!(piece.notices[0].contains("<b>") && piece.notices[1] == "a notice");
     }
 
+    #[test]
+    fn a_text_has_its_emotion_where_it_names_no_other() {
+        let (mut desk, mut fake) = (Desk::default(), Fake::default());
+        let (mut request, _made) = request(&format!("{} [happy] {}", sentences(&["A1"]), sentences(&["A2"])));
+        request.emotion = Some(Emotion::Sad);
+        desk.take(request);
+        while desk.turn(&mut fake, Instant::now()) {}
+        assert_eq!(fake.moods, [Some(Emotion::Sad), Some(Emotion::Happy)]);
+    }
+
     /// The thread with real engines: its folder of models is empty, so espeak-ng speaks, and says why.
     #[test]
     fn the_thread_speaks_until_its_door_is_gone() {
@@ -414,8 +428,9 @@ mod tests {
             assert_eq!(pieces.iter().map(|piece| piece.last).collect::<Vec<_>>(), [false, true]);
             for piece in &pieces {
                 assert!(piece.samples.len() > 20_000 && piece.samples.iter().any(|sample| sample.abs() > 0.1));
-                assert_eq!(piece.notices.len(), notices, "{model}: {:?}", piece.notices);
             }
+            let told: Vec<_> = pieces.iter().map(|piece| piece.notices.len()).collect();
+            assert_eq!(told, [notices, 0], "{model}: {:?}", pieces[0].notices);
         }
     }
 }
