@@ -60,8 +60,8 @@ def main():
         length = seconds("pcm", ask(voice=voice, input="Hello.", response_format="pcm").content)
         assert 0.2 < length < 4, (voice, length)
     assert seconds("pcm", ask(voice="alloy", input="Guten Tag, wie geht es dir?", response_format="pcm").content) > 0.8
-    extra = ask(model="gpt-4o-mini-tts", instructions="Speak in a cheerful tone.", extra_body={"voice": {"id": "espeak-ng"}})
-    assert extra.response.headers["content-type"] == "audio/wav"
+    own = ask(model="gpt-4o-mini-tts", instructions="Speak in a cheerful tone.", voice={"id": "espeak-ng"})
+    assert own.response.headers["content-type"] == "audio/wav"
 
     # The sound is streamed: it comes in many parts.
     parts = 0
