@@ -37,8 +37,11 @@ pub enum Command {
     Render(Render),
     /// Draw what the neural renderer is too slow for beforehand, so that it can be played.
     Bake(Bake),
-    /// Speak a text to a WAV file.
+    /// Speak a text to a sound file.
     Speak(Speak),
+    /// List the voices, and let one speak.
+    #[command(subcommand)]
+    Voices(Voices),
     /// Write down what is said in a sound file.
     Transcribe(Transcribe),
     /// List, show, check, make, move and delete characters.
@@ -289,24 +292,55 @@ pub struct Bake {
 /// `visage speak`
 #[derive(Args, Clone, Debug)]
 pub struct Speak {
-    /// What to say.
+    /// What to say; may hold mark-up.
     pub text: String,
 
     /// Whose voice; the default character's if left out.
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "voice")]
     pub character: Option<String>,
 
     /// The folder of characters; the shipped ones if left out.
     #[arg(long, env = "VISAGE_CHARACTERS")]
     pub characters: Option<PathBuf>,
 
-    /// The language of the text.
-    #[arg(long, default_value = "en")]
-    pub language: Language,
+    /// A voice instead of a character's: its id, or an engine (`visage voices list`).
+    #[arg(long, value_name = "ID")]
+    pub voice: Option<String>,
 
-    /// The file to write.
+    /// The language of the text; guessed if left out.
+    #[arg(long)]
+    pub language: Option<Language>,
+
+    /// How fast, as a factor.
+    #[arg(long, default_value_t = 1.0, value_parser = factor)]
+    pub speed: f32,
+
+    /// How high, as a factor.
+    #[arg(long, default_value_t = 1.0, value_parser = factor)]
+    pub pitch: f32,
+
+    /// The file to write: Ogg Opus if its name ends in .opus or .ogg, WAV otherwise.
     #[arg(short, long)]
     pub out: PathBuf,
+}
+
+/// Speed and pitch.
+fn factor(text: &str) -> Result<f32, String> {
+    let factor = text.parse::<f32>().map_err(|error| error.to_string())?;
+    if (0.5..=2.0).contains(&factor) { Ok(factor) } else { Err("it must be from 0.5 to 2".to_owned()) }
+}
+
+/// `visage voices`
+#[derive(Subcommand, Clone, Debug)]
+pub enum Voices {
+    /// List the voices: those that speak on this machine, and what to do for the others.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Speak a text to a sound file; the same as `visage speak`.
+    Say(Speak),
 }
 
 /// `visage transcribe`
@@ -593,6 +627,11 @@ mod tests {
             (&["visage", "serve", "--allow-origin", "*"], "not the origin of a page"),
             (&["visage", "serve", "--no-token"], "unexpected argument"),
             (&["visage", "speak", "a", "--out", "a.wav", "--language", "fr"], "no language \"fr\""),
+            (&["visage", "speak", "a", "--out", "a.wav", "--speed", "3"], "from 0.5 to 2"),
+            (
+                &["visage", "voices", "say", "a", "--out", "a.wav", "--voice", "b", "--character", "c"],
+                "cannot be used with",
+            ),
         ] {
             let error = Cli::try_parse_from(line).expect_err("wrong").to_string();
             assert!(error.contains(part), "{line:?}: {error}");

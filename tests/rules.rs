@@ -16,7 +16,7 @@ const EXTRA: [(&str, &[&str]); 6] = [
     ("visage_stage", &["visage_warp"]),
     ("visage_webrtc", &["visage_stream"]),
     ("visage_character", &["visage_library"]),
-    ("visage_server", &["visage_library"]),
+    ("visage_server", &["visage_library", "visage_stream"]),
     ("visage_preview", &["visage_library"]),
     ("visage_fuzz", &["visage_library", "visage_portrait"]),
 ];

@@ -171,8 +171,9 @@ impl Spoken {
         });
         let (edges, late) = (self.off.len(), percentile(&mut self.off, 0.95) * 1e3);
         rows.push(
-            Row::new(format!("{name}: timeline beside the sound"), percentile(&mut self.off, 0.5) * 1e3, "ms")
-                .note(format!("median of {edges} edges of speech; 95 % below {late:.0} ms; {} without one", self.missed)),
+            Row::new(format!("{name}: timeline beside the sound"), percentile(&mut self.off, 0.5) * 1e3, "ms").note(
+                format!("median of {edges} edges of speech; 95 % below {late:.0} ms; {} without one", self.missed),
+            ),
         );
         rows
     }
@@ -280,7 +281,11 @@ mod tests {
         };
         let exact = PhonemeTimeline(vec![span("a", 0.2, 0.6), span("", 0.6, 1.0), span("o", 1.0, 1.5)]);
         let found = edges(&samples, &exact);
-        assert!(found.missed == 0 && found.off.len() == 4 && found.off.iter().all(|off| *off < 0.006), "{:?}", found.off);
+        assert!(
+            found.missed == 0 && found.off.len() == 4 && found.off.iter().all(|off| *off < 0.006),
+            "{:?}",
+            found.off
+        );
         let late = PhonemeTimeline(vec![span("a", 0.25, 0.65), span("o", 1.05, 1.55)]);
         assert!(edges(&samples, &late).off.iter().all(|off| (off - 0.05).abs() < 0.006));
         let half = PhonemeTimeline(vec![span("a", 0.2, 0.6)]);

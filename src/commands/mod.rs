@@ -11,6 +11,7 @@ pub mod serve;
 mod sound;
 mod speak;
 mod transcribe;
+mod voices;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Render(render) => render::run(&render),
         Command::Bake(asked) => bake::run(&asked),
         Command::Speak(speak) => speak::run(&speak),
+        Command::Voices(asked) => voices::run(&asked),
         Command::Transcribe(transcribe) => transcribe::run(&transcribe),
         Command::Characters(characters) => characters::run(&characters),
         Command::Models(models) => models::run(&models),

@@ -1,9 +1,10 @@
-//! Sound files on disk: reading any of the usual ones, writing WAV.
+//! Sound files on disk: reading any of the usual ones, writing WAV and Ogg Opus.
 
 use std::{fs::File, io::Write, path::Path};
 
 use anyhow::{Context, anyhow};
-use visage_core::{SAMPLE_RATE, SoundError, decode_sound, encode_wav, resample};
+use visage_core::{SAMPLE_RATE, SoundError, decode_sound, resample};
+use visage_stream::{SoundEncoder, SoundFormat};
 
 /// The longest sound that is read, seconds: ten minutes.
 const LONGEST: u32 = 10 * 60;
@@ -45,13 +46,21 @@ fn in_words(path: &Path, error: &SoundError) -> anyhow::Error {
     }
 }
 
-/// Writes mono samples at 48 kHz as a 16-bit WAV file: to a temporary name in the same folder, then renamed.
+/// The format that the name of a file asks for: Ogg Opus for .opus and .ogg, otherwise WAV, 16 bit.
+fn format_of(path: &Path) -> SoundFormat {
+    let is = |kind: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(kind));
+    if is("opus") || is("ogg") { SoundFormat::Opus } else { SoundFormat::Wav { rate: SAMPLE_RATE } }
+}
+
+/// Writes mono samples at 48 kHz to a file of the format that its name asks for: to a temporary name in the same folder,
+/// then renamed.
 pub fn write(path: &Path, samples: &[f32]) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = || format!("cannot write {}", path.display());
     anyhow::ensure!(folder.is_dir(), "{}: there is no folder {}", failed(), folder.display());
     let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    file.write_all(&encode_wav(samples, SAMPLE_RATE)).and_then(|()| file.as_file().sync_all()).with_context(failed)?;
+    let bytes = SoundEncoder::new(format_of(path)).and_then(|mut encoder| encoder.push(samples, true))?;
+    file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).with_context(failed)?;
     file.persist(path).map_err(|error| error.error).with_context(failed)?;
     Ok(())
 }
@@ -75,6 +84,16 @@ mod tests {
         std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("it can be written");
         let half = read(&path).expect("half is there");
         assert!(!half.whole && (23_000..25_000).contains(&half.samples.len()), "{}", half.samples.len());
+    }
+
+    #[test]
+    fn the_name_of_a_file_says_its_format() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (name, begin) in [("a.wav", b"RIFF"), ("a", b"RIFF"), ("a.opus", b"OggS"), ("a.OGG", b"OggS")] {
+            let path = folder.path().join(name);
+            write(&path, &[0.25; 4_800]).expect("it can be written");
+            assert!(std::fs::read(&path).expect("it can be read").starts_with(begin), "{name}");
+        }
     }
 
     #[test]

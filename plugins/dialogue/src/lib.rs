@@ -14,7 +14,6 @@
 //! ```
 
 mod defaults;
-mod language;
 mod names;
 mod plugin;
 mod responder;
@@ -23,7 +22,6 @@ mod turns;
 mod words;
 
 pub use defaults::default_personality;
-pub use language::language_of;
 pub use plugin::DialoguePlugin;
 pub use responder::{Answerer, Memory, Reply, reply};
 pub use skills::Now;

@@ -4,14 +4,13 @@ use bevy::{ecs::message::MessageCursor, ecs::system::SystemParam, prelude::*};
 use chrono::{Datelike, Timelike};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use visage_core::{Language, Script};
+use visage_core::{Language, Script, language_of};
 use visage_schedule::{
     ActiveCharacter, Conversation, Heard, MediaClock, Say, SetEmotion, Sounding, Speak, StopSpeaking, Transcript,
     UserText, VisageSystems, VoiceActivity,
 };
 
 use crate::{
-    language::language_of,
     responder::{Answerer, Memory, reply},
     skills::Now,
     turns::{Input, Output, Turns, Voice},

@@ -1,23 +1,6 @@
 //! Words as they are compared: however they are written, typed or heard.
 
-/// Lower case, without punctuation and apostrophes, umlauts and ß written out ("ä" and "ae" are the same), one space
-/// between words and one at either end. Empty for a text without words.
-pub(crate) fn folded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    for letter in text.to_lowercase().chars() {
-        match letter {
-            'ä' => out.push_str("ae"),
-            'ö' => out.push_str("oe"),
-            'ü' => out.push_str("ue"),
-            'ß' => out.push_str("ss"),
-            '\'' | '’' | '‘' | '`' => {}
-            letter if letter.is_alphanumeric() => out.push(letter),
-            _ => out.push(' '),
-        }
-    }
-    let words: Vec<&str> = out.split_whitespace().collect();
-    if words.is_empty() { String::new() } else { format!(" {} ", words.join(" ")) }
-}
+pub(crate) use visage_core::folded;
 
 /// Whether the folded text has the phrase, at the borders of words.
 pub(crate) fn has(folded_text: &str, phrase: &str) -> bool {

@@ -21,9 +21,12 @@ mod plugin;
 mod remote;
 mod resources;
 mod sets;
+mod voices;
 
 pub use diagnostics::{Latencies, StageTimes, TickReport, TickStats, Viewers};
-pub use doors::{RigDoor, RigError, RigRequest, StillDoor, StillRequest};
+pub use doors::{
+    RigDoor, RigError, RigRequest, SpeechDoor, SpeechError, SpeechPiece, SpeechRequest, StillDoor, StillRequest,
+};
 pub use messages::{
     Activate, CharacterEdit, EditCharacter, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady,
     PreparePortrait, Problem, Say, SetEmotion, Speak, Speaker, StopSpeaking, Transcript, TryFace, UserText,
@@ -39,3 +42,4 @@ pub use resources::{
     Sounding, StageImage, VoiceSettings, WARP,
 };
 pub use sets::{AnimateSystems, IngestSystems, VisageSystems};
+pub use voices::{ChoiceError, ListVoices, VoiceInfo, choose_voice, language_in, languages, voices_named};

@@ -76,7 +76,8 @@ pub(crate) fn show_emotion(body: &[u8]) -> Result<RemoteCommand, Problem> {
     Ok(RemoteCommand::Emotion { emotion: emotion(&body.emotion)?, strength })
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// A body that is JSON of this form.
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
         // serde_json says where by itself: "… at line 1 column 12".
         let what = if error.is_data() { "The JSON does not fit this endpoint" } else { "The body is not valid JSON" };
@@ -84,7 +85,8 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })
 }
 
-fn text(text: &str) -> Result<String, Problem> {
+/// A text that can be said.
+pub(crate) fn text(text: &str) -> Result<String, Problem> {
     let count = text.chars().count();
     // Control characters other than line feeds are not said, and some engines stumble over them.
     let clean = |letter: char| if letter.is_control() && !letter.is_whitespace() { ' ' } else { letter };
@@ -100,7 +102,8 @@ fn text(text: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
-fn emotion(name: &str) -> Result<Emotion, Problem> {
+/// The emotion of a name.
+pub(crate) fn emotion(name: &str) -> Result<Emotion, Problem> {
     name.parse().map_err(|_| {
         let names: Vec<_> = Emotion::ALL.iter().map(|emotion| emotion.name()).collect();
         let detail = format!("There is no emotion \"{}\"; there are: {}.", shown(name), names.join(", "));
@@ -108,7 +111,8 @@ fn emotion(name: &str) -> Result<Emotion, Problem> {
     })
 }
 
-fn language(code: &str) -> Result<Language, Problem> {
+/// The language of a code.
+pub(crate) fn language(code: &str) -> Result<Language, Problem> {
     code.parse().map_err(|_| {
         let detail = format!("There is no language \"{}\" here; use \"en\" or \"de\".", shown(code));
         Problem::new(Code::UnknownLanguage, detail)

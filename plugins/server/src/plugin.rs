@@ -11,7 +11,9 @@ use bevy::prelude::*;
 use crossbeam_channel::{Receiver, bounded};
 use tokio::{runtime::Handle, sync::watch};
 use visage_library::Library;
-use visage_schedule::{IngestSystems, Orders, RemoteCommand, RigDoor, StillDoor, ViewerDoor, VisageSystems};
+use visage_schedule::{
+    IngestSystems, Orders, RemoteCommand, RigDoor, SpeechDoor, StillDoor, ViewerDoor, VisageSystems,
+};
 
 use crate::{
     access::{Access, Gate, Limits, Tls, wire::Entrance},
@@ -122,6 +124,7 @@ impl Plugin for ServerPlugin {
             library: self.library.clone(),
             rigs: app.world().get_resource::<RigDoor>().cloned(),
             stills: app.world().get_resource::<StillDoor>().cloned(),
+            speech: app.world().get_resource::<SpeechDoor>().cloned(),
             places: Arc::default(),
             meters: reader,
             connections,

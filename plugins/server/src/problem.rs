@@ -28,6 +28,14 @@ pub enum Code {
     UnknownLanguage,
     /// There is no such character.
     UnknownCharacter,
+    /// There is no such voice.
+    UnknownVoice,
+    /// The voice is known, but something that it needs is not on this machine.
+    VoiceNotInstalled,
+    /// The voice does not speak the language.
+    LanguageNotSpoken,
+    /// Speed, pitch, volume or rate is not one that can be had.
+    SettingOutOfRange,
     /// The strength is not in 0..=1.
     StrengthOutOfRange,
     /// Too many orders wait, or too many viewers are connected.
@@ -105,6 +113,10 @@ impl Code {
             | Self::TextTooLong
             | Self::UnknownEmotion
             | Self::UnknownLanguage
+            | Self::UnknownVoice
+            | Self::VoiceNotInstalled
+            | Self::LanguageNotSpoken
+            | Self::SettingOutOfRange
             | Self::StrengthOutOfRange
             | Self::MalformedForm
             | Self::SizeOutOfRange

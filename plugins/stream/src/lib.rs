@@ -22,9 +22,11 @@
 mod audio;
 mod error;
 mod line;
+mod ogg_opus;
 mod receive;
 mod record;
 mod reorder;
+mod sound;
 mod video;
 mod vpx;
 mod webm;
@@ -34,4 +36,5 @@ pub use error::StreamError;
 pub use line::{MediaLine, PACKET_DELAY_SAMPLES};
 pub use receive::AudioReceiver;
 pub use record::{Recorder, Recording};
+pub use sound::{SoundEncoder, SoundFormat};
 pub use video::{EncodedFrame, Keyframes, Tuning, VideoDecoder, VideoEncoder, VideoSettings, tick_of_rtp_video};

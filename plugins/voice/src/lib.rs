@@ -18,6 +18,7 @@
 
 mod align;
 mod clauses;
+mod door;
 mod engine;
 mod error;
 mod espeak;
@@ -34,6 +35,7 @@ mod recent;
 mod sound;
 mod synthesis;
 mod text;
+mod voices;
 mod worker;
 
 pub use align::align;
@@ -50,3 +52,4 @@ pub use queue::{Block, FADE_SAMPLES, LONGEST_QUEUE, SpeechQueue};
 pub use sound::{Finished, finish, to_48k};
 pub use synthesis::{ESPEAK, Synthesis, Synthesiser, default_voice, synthesise, voice_for};
 pub use text::{Piece, pieces};
+pub use voices::voices;

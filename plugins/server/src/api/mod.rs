@@ -6,6 +6,7 @@ mod characters;
 mod condition;
 mod docs;
 mod emotions;
+mod openai;
 mod openapi;
 mod parts;
 mod picture;
@@ -13,10 +14,13 @@ mod pose;
 mod recording;
 pub(crate) mod refusal;
 mod render;
+mod speech;
 mod steer;
 mod store;
+mod synthesize;
 #[cfg(test)]
 mod tests;
+mod voices;
 
 pub(crate) use body::{json, shown};
 pub(crate) use docs::router as docs_router;
@@ -50,5 +54,8 @@ pub(crate) fn router() -> OpenApiRouter<Context> {
         .routes(routes!(parts::import))
         .routes(routes!(render::preview))
         .routes(routes!(render::render))
+        .routes(routes!(voices::list))
+        .routes(routes!(synthesize::synthesize))
+        .routes(routes!(openai::speech))
         .routes(routes!(docs::openapi))
 }

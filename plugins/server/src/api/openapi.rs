@@ -10,7 +10,7 @@ use utoipa::{
 
 use crate::problem::{Code, ProblemBody};
 
-use super::{refusal::add_everywhere, router};
+use super::{openai, refusal::add_everywhere, router};
 
 /// What the document says before any endpoint.
 #[derive(OpenApi)]
@@ -27,10 +27,11 @@ use super::{refusal::add_everywhere, router};
         (name = "Characters", description = "Who there is. Changes are guarded by entity tags"),
         (name = "Files", description = "Portraits, voice references, archives"),
         (name = "Pictures", description = "Stills, drawn for the question"),
+        (name = "Speech", description = "Text to sound, without the character"),
         (name = "Access", description = "Sessions for browsers"),
         (name = "Description", description = "This document"),
     ),
-    components(schemas(ProblemBody, Code)),
+    components(schemas(ProblemBody, Code, openai::ErrorBody)),
     modifiers(&Schemes),
     security((), ("token" = []), ("session" = [])),
 )]

@@ -17,14 +17,20 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, bounded};
+use futures_util::StreamExt;
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tower_service::Service;
-use visage_core::{Blendshape, Iris, LANDMARKS, MouthColours, Raster, Rig, decode_sound, encode_wav};
+use visage_core::{Blendshape, Iris, LANDMARKS, Language, MouthColours, Raster, Rig, decode_sound, encode_wav};
 use visage_library::{CharacterFile, Library};
-use visage_schedule::{RemoteCommand, RigDoor, RigError, RigRequest, StillDoor, StillRequest};
+use visage_schedule::{
+    RemoteCommand, RigDoor, RigError, RigRequest, SpeechDoor, SpeechError, SpeechPiece, SpeechRequest, StillDoor,
+    StillRequest,
+};
+use visage_stream::AudioDecoder;
 
+use super::voices::tests::shelf;
 use crate::{
     access::Gate,
     assets::Assets,
@@ -92,6 +98,43 @@ async fn draw(mut requests: mpsc::Receiver<StillRequest>) {
     }
 }
 
+/// Samples of a piece of speech, a tenth of a second.
+const PIECE: usize = 4_800;
+
+/// A piece that begins and ends in silence.
+fn piece(last: bool) -> SpeechPiece {
+    let at = |index: usize| index as f32 / PIECE as f32;
+    let samples = (0..PIECE).map(|n| 0.5 * (n as f32 * 0.05).sin() * (at(n) * std::f32::consts::PI).sin()).collect();
+    SpeechPiece { samples, notices: Vec::new(), last }
+}
+
+/// The door of `voice` with the voices of a machine that has Kokoro, and the end at which its requests come out.
+fn speech_door(room: usize) -> (SpeechDoor, Receiver<SpeechRequest>) {
+    let (requests, asked) = bounded(room);
+    (SpeechDoor { requests, voices: Arc::new(|| shelf(true)) }, asked)
+}
+
+/// Behind the door of `voice`: a piece for each word. "Nothing" cannot be said, at "Fault" no engine is there, and at "End"
+/// the thread is.
+fn speak(requests: Receiver<SpeechRequest>) {
+    for SpeechRequest { text, pieces, .. } in requests {
+        let words: Vec<_> = text.split_whitespace().collect();
+        for (index, word) in words.iter().enumerate() {
+            let spoken = match *word {
+                "Nothing" => Err(SpeechError::Text("there is nothing to say in this text".into())),
+                "Fault" => Err(SpeechError::Unavailable("speech needs the program espeak-ng".into())),
+                "End" => return,
+                "Wrong" => Ok(SpeechPiece { notices: vec!["the mark-up is wröng".into()], ..piece(true) }),
+                _ => Ok(piece(index + 1 == words.len())),
+            };
+            // Whoever asked may have gone.
+            if pieces.blocking_send(spoken).is_err() {
+                break;
+            }
+        }
+    }
+}
+
 /// Status, headers and body.
 struct Answer(StatusCode, HeaderMap, Bytes);
 
@@ -115,6 +158,32 @@ impl Answer {
         assert_eq!(body["status"], json!(self.0.as_u16()));
         assert!(body["detail"].as_str().is_some_and(|detail| detail.ends_with(['.', '!', '?'])), "{body}");
         (self.0.as_u16(), body["code"].as_str().expect("a code").to_owned())
+    }
+
+    /// Status, member and code of a refusal in the form of OpenAI's API; checks that it is one.
+    fn openai_refusal(&self) -> (u16, Option<String>, String) {
+        assert_eq!(self.header(header::CONTENT_TYPE), "application/json", "{:?}", self.2);
+        let error = &self.json()["error"];
+        assert!(error["message"].as_str().is_some_and(|words| words.ends_with(['.', '!', '?'])), "{error}");
+        assert!(["invalid_request_error", "server_error"].contains(&error["type"].as_str().expect("a type")));
+        let param = error["param"].as_str().map(str::to_owned);
+        (self.0.as_u16(), param, error["code"].as_str().expect("a code").to_owned())
+    }
+
+    /// Samples at 48 kHz that are decoded of Ogg Opus, as a player does it.
+    fn opus(&self) -> Vec<f32> {
+        let mut packets = ogg::PacketReader::new(Cursor::new(self.2.clone()));
+        let mut next = || packets.read_packet().expect("the pages are whole");
+        let head = next().expect("a head").data;
+        assert!(head.starts_with(b"OpusHead") && next().is_some_and(|tags| tags.data.starts_with(b"OpusTags")));
+        let mut decoder = AudioDecoder::new().expect("libopus decodes");
+        let (mut samples, mut end, mut ended) = (Vec::new(), 0, false);
+        while let Some(packet) = next() {
+            samples.extend_from_slice(decoder.decode(&packet.data).expect("a packet"));
+            (end, ended) = (packet.absgp_page() as usize, packet.last_in_stream());
+        }
+        assert!(ended, "the stream has an end");
+        samples[u16::from_le_bytes([head[10], head[11]]).into()..end].to_vec()
     }
 
     fn pixel(&self) -> [u8; 4] {
@@ -146,6 +215,8 @@ impl Server {
         let (library, found) = (Library::in_memory(), Arc::<AtomicUsize>::default());
         tokio::spawn(find_faces(pictures, found.clone()));
         tokio::spawn(draw(faces));
+        let (speech, texts) = speech_door(4);
+        std::thread::spawn(|| speak(texts));
         let mut context = Context {
             orders,
             snapshot,
@@ -153,6 +224,7 @@ impl Server {
             library: library.clone(),
             rigs: Some(RigDoor(rigs)),
             stills: Some(StillDoor(stills)),
+            speech: Some(speech),
             places: Arc::default(),
             meters,
             connections: Arc::default(),
@@ -617,4 +689,172 @@ async fn the_description_is_served_and_shown() {
     assert_eq!(server.get("/api/docs/nothing.js").await.refusal(), (404, "not_found".into()));
     // Everywhere else the policy stays strict.
     assert!(!server.get("/api/state").await.header(header::CONTENT_SECURITY_POLICY).contains("unsafe"));
+}
+
+const SYNTHESIZE: &str = "/api/tts/synthesize";
+const OPENAI: &str = "/v1/audio/speech";
+
+/// A request in OpenAI's form.
+fn openai(input: &str, more: Value) -> String {
+    let mut body = json!({"model": "tts-1", "input": input, "voice": "alloy"});
+    for (name, value) in more.as_object().expect("members") {
+        body[name] = value.clone();
+    }
+    body.to_string()
+}
+
+#[tokio::test]
+async fn voices_are_listed() {
+    let mut server = Server::new();
+    let voices = server.get("/api/voices").await;
+    assert_eq!(voices.0, StatusCode::OK);
+    let voices = voices.json();
+    assert_eq!(voices.as_array().expect("a list").len(), 5);
+    assert_eq!(
+        voices[0],
+        json!({"id": "piper-en-joe", "engine": "piper", "name": "piper-en-joe", "languages": ["en"],
+            "description": "a voice", "licence": "MIT", "installed": true, "advice": null})
+    );
+}
+
+#[tokio::test]
+async fn a_text_becomes_sound_in_each_form() {
+    let mut server = Server::new();
+    for (words, format, rate) in [(1, "wav", 48_000), (3, "wav", 24_000), (2, "pcm", 16_000), (3, "opus", 48_000)] {
+        let text = ["One", "Two", "Three"][..words].join(" ");
+        let body = json!({"text": text, "format": format, "rate": rate}).to_string();
+        let answer = server.send("POST", SYNTHESIZE, JSON, body).await;
+        assert_eq!(answer.0, StatusCode::OK, "{:?}", answer.2);
+        let samples = words * PIECE * rate / 48_000;
+        let (kind, found) = match format {
+            "wav" => {
+                let sound = decode_sound(Cursor::new(answer.2.clone()), 60).expect("a sound");
+                assert_eq!(sound.rate as usize, rate);
+                // A sound of one piece is known whole, and so is its length.
+                let told = u32::from_le_bytes(answer.2[40..44].try_into().expect("four bytes"));
+                assert_eq!(told, if words == 1 { 2 * samples as u32 } else { u32::MAX });
+                assert_eq!(answer.header(header::CONTENT_LENGTH).is_empty(), words > 1);
+                ("audio/wav", sound.samples.len())
+            }
+            "pcm" => ("audio/pcm", answer.2.len() / 2),
+            _ => ("audio/ogg; codecs=opus", answer.opus().len()),
+        };
+        assert_eq!((answer.header(header::CONTENT_TYPE), found), (kind, samples), "{words} {format}");
+    }
+    let wrong = server.send("POST", SYNTHESIZE, JSON, json!({"text": "Wrong"}).to_string()).await;
+    assert_eq!((wrong.0, wrong.1["visage-notice"].to_str()), (StatusCode::OK, Ok("the mark-up is wr?ng")));
+}
+
+#[tokio::test]
+async fn openais_clients_are_answered_in_their_form() {
+    let mut server = Server::new();
+    let say = async |server: &mut Server, more| server.send("POST", OPENAI, JSON, openai("One Two", more)).await;
+    let wav = say(&mut server, json!({})).await;
+    assert_eq!((wav.0, wav.header(header::CONTENT_TYPE)), (StatusCode::OK, "audio/wav"));
+    assert_eq!(decode_sound(Cursor::new(wav.2.clone()), 60).expect("a sound").samples.len(), PIECE);
+    let pcm = say(&mut server, json!({"response_format": "pcm", "voice": {"id": "nova"}, "speed": 0.25})).await;
+    assert_eq!((pcm.header(header::CONTENT_TYPE), pcm.2.len()), ("audio/pcm", 2 * PIECE));
+    let opus = say(&mut server, json!({"response_format": "opus", "model": "kokoro", "voice": "am_onyx"})).await;
+    assert_eq!((opus.header(header::CONTENT_TYPE), opus.opus().len()), ("audio/ogg; codecs=opus", 2 * PIECE));
+    for (body, status, param, code) in [
+        (openai("One", json!({"response_format": "mp3"})), 400, Some("response_format"), "unsupported_format"),
+        (openai("One", json!({"voice": "nobody"})), 400, Some("voice"), "unknown_voice"),
+        (openai("One", json!({"model": "whisper-1"})), 404, Some("model"), "model_not_found"),
+        (openai("Nothing", json!({})), 400, Some("input"), "text_empty"),
+        (openai("Fault", json!({})), 503, None, "unavailable"),
+        (openai(&"a".repeat(70_000), json!({})), 413, None, "body_too_large"),
+        ("{".to_owned(), 400, None, "malformed_body"),
+    ] {
+        let refused = server.send("POST", OPENAI, JSON, body).await;
+        assert_eq!(refused.openai_refusal(), (status, param.map(str::to_owned), code.to_owned()));
+    }
+    let plain = server.send("POST", OPENAI, "text/plain", openai("One", json!({}))).await;
+    assert_eq!(plain.openai_refusal(), (415, None, "wrong_content_type".into()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_spoken_is_refused() {
+    let mut server = Server::new();
+    for (text, status, code) in
+        [("Nothing", 422, "text_empty"), (" ", 422, "text_empty"), ("Fault", 503, "unavailable")]
+    {
+        let refused = server.send("POST", SYNTHESIZE, JSON, json!({"text": text}).to_string()).await;
+        assert_eq!(refused.refusal(), (status, code.to_owned()), "{text}");
+    }
+    let mut without = Server::with(|context| context.speech = None);
+    assert_eq!(without.get("/api/voices").await.refusal(), (503, "unavailable".into()));
+    let refused = without.send("POST", SYNTHESIZE, JSON, r#"{"text": "One"}"#).await;
+    assert_eq!(refused.refusal(), (503, "unavailable".into()));
+    // A thread that has ended, before or meanwhile.
+    let ended = server.send("POST", SYNTHESIZE, JSON, r#"{"text": "End"}"#).await;
+    assert_eq!(ended.refusal(), (503, "unavailable".into()));
+    let gone = server.send("POST", OPENAI, JSON, openai("One", json!({}))).await;
+    assert_eq!(gone.openai_refusal(), (503, None, "unavailable".into()));
+}
+
+/// An answer to a request of one endpoint while the test itself stands behind the door: the request, and the answer that has
+/// begun after `first` was said.
+async fn begun(path: &str, first: SpeechPiece) -> (SpeechRequest, axum::response::Response, Server) {
+    let (door, asked) = speech_door(1);
+    let mut server = Server::with(|context| context.speech = Some(door));
+    let body = if path == OPENAI { openai("One", json!({})) } else { r#"{"text": "One"}"#.to_owned() };
+    let request = Request::builder().method("POST").uri(path).header(header::HOST, "127.0.0.1:8080");
+    let request = request.header(header::CONTENT_TYPE, JSON).body(Body::from(body)).expect("a request");
+    let answering = tokio::spawn(server.router.call(request));
+    let request = tokio::task::spawn_blocking(move || asked.recv().expect("it is asked")).await.expect("a request");
+    request.pieces.send(Ok(first)).await.expect("it is waited for");
+    let answer = answering.await.expect("it does not panic").expect("it never fails");
+    (request, answer, server)
+}
+
+#[tokio::test]
+async fn the_first_bytes_come_before_the_last_piece_is_made() {
+    for path in [SYNTHESIZE, OPENAI] {
+        let (request, answer, _server) = begun(path, piece(false)).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let mut bytes = answer.into_body().into_data_stream();
+        let first = bytes.next().await.expect("it has begun").expect("bytes");
+        assert!(first.starts_with(b"RIFF") && first.len() > 44, "{path}: {} bytes", first.len());
+        // Only now is the last piece made.
+        request.pieces.send(Ok(piece(true))).await.expect("it is waited for");
+        let second = bytes.next().await.expect("it goes on").expect("bytes");
+        assert_eq!(second.len() + 44, first.len());
+        assert!(bytes.next().await.is_none(), "it has ended");
+    }
+}
+
+#[tokio::test]
+async fn half_a_text_is_not_taken_for_a_whole_one() {
+    for error in [None, Some(SpeechError::Unavailable("a fault".into()))] {
+        let (request, answer, _server) = begun(SYNTHESIZE, piece(false)).await;
+        if let Some(error) = error {
+            request.pieces.send(Err(error)).await.expect("it is waited for");
+        }
+        drop(request);
+        assert!(axum::body::to_bytes(answer.into_body(), usize::MAX).await.is_err(), "the connection is cut");
+    }
+}
+
+#[tokio::test]
+async fn nothing_more_is_spoken_for_who_has_gone() {
+    let (request, answer, _server) = begun(SYNTHESIZE, piece(false)).await;
+    assert!(!request.pieces.is_closed());
+    drop(answer);
+    request.pieces.closed().await;
+}
+
+#[tokio::test]
+async fn a_full_door_is_busy() {
+    let (door, _asked) = speech_door(1);
+    let (waiting, _pieces) = SpeechRequest::new("One".into(), Language::English, voice_settings());
+    door.requests.try_send(waiting).expect("there is room");
+    let mut server = Server::with(|context| context.speech = Some(door));
+    let busy = server.send("POST", SYNTHESIZE, JSON, r#"{"text": "One"}"#).await;
+    assert_eq!((busy.refusal(), busy.header(header::RETRY_AFTER)), ((503, "busy".into()), "1"));
+    let busy = server.send("POST", OPENAI, JSON, openai("One", json!({}))).await;
+    assert_eq!((busy.openai_refusal(), busy.header(header::RETRY_AFTER)), ((503, None, "busy".into()), "1"));
+}
+
+fn voice_settings() -> visage_schedule::VoiceSettings {
+    visage_schedule::VoiceSettings { model: "espeak-ng".into(), reference: None, speed: 1.0, pitch: 1.0, volume: 1.0 }
 }

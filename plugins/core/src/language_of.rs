@@ -1,9 +1,8 @@
-//! Which language a typed text is in.
+//! Which language a written text is in.
 
-use visage_core::Language;
 use whatlang::{Detector, Lang};
 
-use crate::words::folded;
+use crate::{Language, folded};
 
 /// Frequent short words that are of one language only.
 const ENGLISH: &[&str] = &[

@@ -1,0 +1,163 @@
+//! Who can speak: the voices of all engines, for whoever is to choose one.
+
+use visage_core::Language;
+use visage_models::{Catalogue, State, Store};
+use visage_schedule::VoiceInfo;
+
+use crate::{ESPEAK, KOKORO, KOKORO_VOICES, KokoroVoice, PIPER_VOICES, PiperVoice, espeak::program, kokoro_voice};
+
+/// What Piper's voices have as their engine.
+const PIPER: &str = "piper";
+/// What to do where the program espeak-ng is missing, which every engine needs for its phonemes.
+const NO_ESPEAK: &str = "install the program espeak-ng (Debian: apt install espeak-ng)";
+
+/// All voices. Those come first that speak where none is named: Piper's, then espeak-ng, then Kokoro's, of which its own
+/// choice for a language comes first.
+pub fn voices(store: &Store) -> Vec<VoiceInfo> {
+    list(store, program().is_ok())
+}
+
+fn list(store: &Store, has_espeak: bool) -> Vec<VoiceInfo> {
+    let mut voices: Vec<_> = PIPER_VOICES.iter().map(piper).collect();
+    voices.push(espeak());
+    let (mut first, rest): (Vec<_>, Vec<_>) = KOKORO_VOICES.iter().partition(|voice| is_default(voice));
+    first.extend(rest);
+    voices.extend(first.into_iter().map(kokoro));
+    for voice in &mut voices {
+        voice.advice = if has_espeak { to_fetch(store, &voice.id) } else { Some(NO_ESPEAK.to_owned()) };
+        voice.installed = voice.advice.is_none();
+    }
+    voices
+}
+
+/// What to do for a voice whose model is not there.
+fn to_fetch(store: &Store, voice: &str) -> Option<String> {
+    // A voice that is in no catalogue has no model: espeak-ng's.
+    let model = Catalogue::builtin().voice(voice).ok()?;
+    (store.state(model) != State::Present).then(|| format!("run `visage models fetch {}`", model.id))
+}
+
+/// A voice about which nothing is known yet but what makes it.
+fn of_engine(engine: &'static str, id: String, languages: Vec<Language>) -> VoiceInfo {
+    let model = Catalogue::builtin().voice(&id).ok();
+    VoiceInfo {
+        engine,
+        name: String::new(),
+        languages,
+        description: model.map_or_else(String::new, |model| model.job.clone()),
+        licence: model.map_or_else(String::new, |model| model.licence.clone()),
+        installed: false,
+        advice: None,
+        id,
+    }
+}
+
+fn piper(voice: &PiperVoice) -> VoiceInfo {
+    let name = capitalised(voice.id.rsplit('-').next().unwrap_or(voice.id));
+    VoiceInfo { name, ..of_engine(PIPER, voice.id.to_owned(), vec![voice.language]) }
+}
+
+fn espeak() -> VoiceInfo {
+    VoiceInfo {
+        name: "eSpeak NG".to_owned(),
+        description: "a machine's voice, quick and plain".to_owned(),
+        licence: "GPL-3.0-or-later".to_owned(),
+        ..of_engine(ESPEAK, ESPEAK.to_owned(), vec![Language::English, Language::German])
+    }
+}
+
+fn kokoro(voice: &KokoroVoice) -> VoiceInfo {
+    let mut letters = voice.name.chars();
+    let (language, speech) = match letters.next() {
+        Some('a') => (Language::English, "American English"),
+        Some('b') => (Language::English, "British English"),
+        Some('e') => (Language::German, "German with a Spanish accent"),
+        Some('f') => (Language::German, "German with a French accent"),
+        Some('i') => (Language::German, "German with an Italian accent"),
+        _ => (Language::German, "German with a Brazilian accent"),
+    };
+    let sex = if letters.next() == Some('f') { "female" } else { "male" };
+    VoiceInfo {
+        name: capitalised(voice.name.split('_').next_back().unwrap_or(voice.name)),
+        description: format!("{speech}, {sex}"),
+        ..of_engine(KOKORO, format!("{KOKORO}/{}", voice.name), vec![language])
+    }
+}
+
+/// Whether it is the one that Kokoro speaks a language with if none is named.
+fn is_default(voice: &KokoroVoice) -> bool {
+    [Language::English, Language::German]
+        .into_iter()
+        .filter_map(|language| kokoro_voice(KOKORO, language)?.ok())
+        .any(|default| default.name == voice.name)
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use visage_schedule::VoiceSettings;
+
+    use super::*;
+    use crate::{Synthesiser, Variation};
+
+    #[test]
+    fn every_voice_is_listed_once_with_all_that_people_need() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let voices = list(&Store::at(empty.path()), true);
+        assert_eq!(voices.len(), PIPER_VOICES.len() + 1 + KOKORO_VOICES.len());
+        let ids: HashSet<_> = voices.iter().map(|voice| &voice.id).collect();
+        assert_eq!(ids.len(), voices.len());
+        for voice in &voices {
+            assert!(!voice.name.is_empty() && !voice.description.is_empty(), "{voice:?}");
+            assert!(!voice.licence.is_empty() && !voice.languages.is_empty(), "{voice:?}");
+            // Only what needs no model is there.
+            assert_eq!(voice.installed, voice.id == ESPEAK, "{voice:?}");
+            assert_eq!(voice.advice.is_none(), voice.installed, "{voice:?}");
+        }
+        let find = |id: &str| voices.iter().find(|voice| voice.id == id).expect(id);
+        let emma = find("kokoro/bf_emma");
+        assert_eq!((emma.name.as_str(), emma.description.as_str()), ("Emma", "British English, female"));
+        assert_eq!(emma.advice.as_deref(), Some("run `visage models fetch kokoro`"));
+        assert_eq!((find("piper-en-joe").name.as_str(), find("piper-en-joe").engine), ("Joe", PIPER));
+    }
+
+    #[test]
+    fn the_first_voice_of_a_language_is_the_one_that_speaks_where_none_is_named() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let voices = list(&Store::at(empty.path()), true);
+        let first = |engine: Option<&str>, language| {
+            let fits = |voice: &&VoiceInfo| engine.is_none_or(|engine| voice.engine == engine);
+            voices.iter().filter(fits).find(|voice| voice.languages.contains(&language)).map(|voice| voice.id.clone())
+        };
+        for language in [Language::English, Language::German] {
+            assert_eq!(first(None, language), Some(crate::default_voice(language).model));
+            let own = kokoro_voice(KOKORO, language).and_then(Result::ok).expect("it has one");
+            assert_eq!(first(Some(KOKORO), language), Some(format!("{KOKORO}/{}", own.name)));
+        }
+    }
+
+    #[test]
+    fn without_espeak_nobody_speaks() {
+        let voices = list(&Store::default(), false);
+        assert!(voices.iter().all(|voice| !voice.installed && voice.advice.as_deref() == Some(NO_ESPEAK)));
+    }
+
+    /// What is listed is what the settings of a character may name.
+    #[test]
+    fn listed_voices_are_known_to_the_engines() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let mut engines = Synthesiser::new(Store::at(empty.path()), 1, Variation::None);
+        for voice in voices(&Store::at(empty.path())) {
+            let settings = VoiceSettings { model: voice.id.clone(), ..crate::default_voice(voice.languages[0]) };
+            engines.prepare(&[(voice.languages[0], settings)]);
+            let standing = engines.standing_notices().concat();
+            assert!(!standing.contains("there is no voice"), "{}: {standing}", voice.id);
+        }
+    }
+}
