@@ -46,7 +46,7 @@ fn of_character(speak: &Speak) -> anyhow::Result<(VoiceSettings, Language)> {
         None => block_on(library.default_id()).ok(),
     };
     let profile = id.map(|id| read_profile(&library, &id)).transpose().map_err(anyhow::Error::msg)?;
-    let voices = profile.map(|profile| profile.voices).unwrap_or_default();
+    let voices = profile.map(|profile| profile.voices.clone()).unwrap_or_default();
     let own = voices.first().map_or(Language::English, |(language, _)| *language);
     let others = [Language::English, Language::German].into_iter().filter(|language| *language != own);
     let all: Vec<_> = std::iter::once(own).chain(others).collect();

@@ -52,6 +52,4 @@ pub use sound_file::{Sound, SoundError, decode_sound, encode_wav};
 pub use speech::{LONGEST_TEXT, PhonemeSpan, PhonemeTimeline, Utterance};
 pub use turn::{TurnCounter, TurnId};
 pub use viseme::{VISEMES, Viseme, VisemeWeights};
-pub use worker::{
-    Job, StopFlag, ThreadAtWork, Worker, WorkerHandle, give_way, wait_for_workers, workers_settled,
-};
+pub use worker::{Job, StopFlag, ThreadAtWork, Worker, WorkerHandle, give_way, wait_for_workers, workers_settled};
