@@ -48,14 +48,21 @@ impl Ending {
 pub fn run(app: &mut App) -> AppExit {
     start(app);
     let mut pacer = Pacer::new(Instant::now());
+    let mut took = Duration::ZERO;
     loop {
         thread::sleep(pacer.due().saturating_duration_since(Instant::now()));
-        let beat = pacer.begin(Instant::now());
+        let began = Instant::now();
+        let behind = began.saturating_duration_since(pacer.due());
+        let beat = pacer.begin(began);
+        if beat.late {
+            tracing::debug!("a tick begins {behind:.1?} late; the one before it took {took:.1?}");
+        }
         if let Some(mut stats) = app.world_mut().get_resource_mut::<TickStats>() {
             stats.late += u64::from(beat.late);
             stats.skipped += beat.skipped;
         }
         app.update();
+        took = began.elapsed();
         if let Some(exit) = app.should_exit() {
             return exit;
         }
