@@ -173,8 +173,8 @@ impl Job {
         self.heard = true;
         let notices = self.notices[self.told..].to_vec();
         self.told = self.notices.len();
-        tell(&self.request, Ok(SpeechPiece { samples, notices, last }));
         tracing::debug!("piece {} of {} is spoken for a request", self.count - self.pieces.len(), self.count);
+        tell(&self.request, Ok(SpeechPiece { samples, notices, last }));
         (!last).then_some(self)
     }
 }
