@@ -134,8 +134,8 @@ fn the_same_sound_comes_in_every_form() {
         &json!({"model": "tts-1", "input": TEXT, "voice": "alloy", "response_format": "mp3"}),
     );
     assert_eq!(mp3.status().as_u16(), 400);
-    let words = mp3.into_body().read_to_string().expect("text");
-    let error: Value = serde_json::from_str(&words).expect("JSON");
+    let error = mp3.into_body().read_to_string().expect("a body");
+    let error: Value = serde_json::from_str(&error).expect("JSON");
     assert_eq!(error["error"]["param"], "response_format", "{error}");
 
     let voices = server.agent.get(format!("{}/api/voices", server.address));

@@ -342,7 +342,7 @@ mod tests {
         let mut voices = synthesiser(Variation::None);
         let text = "Yes. My brother is a doctor, but he has always wanted to be a painter. Nobody knows why.";
         let mut loud = Vec::new();
-        for piece in pieces(text, Language::English) {
+        for piece in pieces(&Script::read(text).0, Language::English) {
             let samples = voices.finish(&piece, Language::English, &english).expect("Piper").samples;
             // A piece begins and ends in silence: whatever is before and behind it, there is no step.
             let edge = samples[..48].iter().chain(&samples[samples.len() - 48..]);

@@ -1,5 +1,7 @@
 //! Texts and the pieces that they become.
 
+use visage_core::Emphasis;
+
 use super::*;
 
 fn read(text: &str, language: Language) -> Vec<Piece> {
@@ -140,7 +142,13 @@ fn pieces_carry_how_they_are_said() {
     let strong = pieces[1].voice(&settings);
     assert!(strong.speed < 1.2 && strong.pitch > 0.9 && strong.volume > 1.0);
     let slow = pieces[3].voice(&settings);
-    assert!((slow.speed - 0.6).abs() < 1e-6 && slow.pitch == 0.9 && (slow.volume - 0.501).abs() < 1e-3);
+    // Half as fast and as loud as its author says, and sad.
+    let sad = crate::prosody::Prosody::of_emotion(visage_core::Emotion::Sad);
+    for (found, expected) in
+        [(slow.speed, 0.6 * sad.rate), (slow.pitch, 0.9 * sad.pitch), (slow.volume, 0.501 * sad.volume)]
+    {
+        assert!((found - expected).abs() < 1e-3, "{found} {expected}");
+    }
 }
 
 #[test]
