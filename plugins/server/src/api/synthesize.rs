@@ -195,7 +195,7 @@ mod tests {
             ("pitch", json!(0.4), Code::SettingOutOfRange, "pitch"),
             ("volume", json!(-1), Code::SettingOutOfRange, "from 0 to 2"),
             ("format", json!("mp3"), Code::MalformedBody, "`wav`, `opus`, `pcm`"),
-            ("voice", json!("kokoro/am_onyx"), Code::LanguageNotSpoken, "The voice kokoro/am_onyx speaks en, not de."),
+            ("voice", json!("kokoro/am_onyx"), Code::LanguageNotSpoken, "The voice kokoro/am_onyx speaks en, not de;"),
             ("rate", json!(8_000.5), Code::SettingOutOfRange, "8000.5"),
             ("rate", json!(12_345), Code::SettingOutOfRange, "22050"),
             ("loud", json!(true), Code::MalformedBody, "unknown field `loud`"),
