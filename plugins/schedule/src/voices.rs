@@ -150,7 +150,7 @@ mod tests {
             ]
         };
         let (text, deutsch) = ("Hello, how are you?", "Hallo, wie geht es dir?");
-        let ssml = "<speak xml:lang='de'>Ja.</speak>";
+        let ssml = "<speak xml:lang='de'>OK.</speak>";
         let cases = [
             (None, None, text, Ok(("piper-en-joe", English))),
             (None, None, deutsch, Ok(("espeak-ng", German))),

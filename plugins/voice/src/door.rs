@@ -392,12 +392,14 @@ mod tests {
     #[test]
     fn what_a_person_should_know_is_told_once() {
         let (mut desk, mut fake) = (Desk::default(), Fake::default());
-        let (request, mut made) = request("<speak>Hello <b>there</b>.</speak>");
+        let (request, mut made) = request("<speak>Hello <b>there</b>. How are you?</speak>");
         desk.take(request);
         while desk.turn(&mut fake, Instant::now()) {}
         let piece = made.try_recv().expect("it is there").expect("it is spoken");
         assert_eq!(piece.notices.len(), 2, "{:?}", piece.notices);
         assert!(piece.notices[0].contains("<b>") && piece.notices[1] == "a notice");
+        let second = made.try_recv().expect("it is there").expect("it is spoken");
+        assert_eq!(second.notices, Vec::<String>::new());
     }
 
     #[test]

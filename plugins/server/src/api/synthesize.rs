@@ -75,8 +75,8 @@ pub(crate) struct SynthesizeBody {
     #[schema(inline)]
     format: Option<Format>,
     /// Samples a second: 8000, 16000, 22050, 24000, 44100 or 48000. Opus always has 48000.
-    #[schema(minimum = 8_000, maximum = 48_000, default = 48_000)]
-    rate: Option<u32>,
+    #[schema(minimum = 8_000, maximum = 48_000, default = 48_000, value_type = Option<u32>)]
+    rate: Option<f64>,
 }
 
 /// Speak a text
@@ -114,18 +114,20 @@ fn factor(name: &str, asked: Option<f32>, range: RangeInclusive<f32>) -> Result<
     Err(Problem::new(Code::SettingOutOfRange, detail))
 }
 
-fn format(format: Format, rate: Option<u32>) -> Result<SoundFormat, Problem> {
-    let rate = rate.unwrap_or(USUAL_RATE);
+fn format(format: Format, rate: Option<f64>) -> Result<SoundFormat, Problem> {
+    let asked = rate.unwrap_or(USUAL_RATE.into());
+    // JSON knows one kind of numbers: 8000.0 is 8000.
+    let rate = RATES.into_iter().find(|rate| f64::from(*rate) == asked);
     let wrong = |rates: &str| {
-        let detail = format!("The rate is {rate}; it may be {rates}.");
-        Err(Problem::new(Code::SettingOutOfRange, detail))
+        let detail = format!("The rate is {asked}; it may be {rates}.");
+        Problem::new(Code::SettingOutOfRange, detail)
     };
-    match format {
-        Format::Opus if rate != USUAL_RATE => wrong("48000 with Opus"),
-        Format::Opus => Ok(SoundFormat::Opus),
-        Format::Wav | Format::Pcm if !RATES.contains(&rate) => wrong("8000, 16000, 22050, 24000, 44100 or 48000"),
-        Format::Wav => Ok(SoundFormat::Wav { rate }),
-        Format::Pcm => Ok(SoundFormat::Pcm { rate }),
+    match (format, rate) {
+        (Format::Opus, Some(USUAL_RATE)) => Ok(SoundFormat::Opus),
+        (Format::Opus, _) => Err(wrong("48000 with Opus")),
+        (Format::Wav, Some(rate)) => Ok(SoundFormat::Wav { rate }),
+        (Format::Pcm, Some(rate)) => Ok(SoundFormat::Pcm { rate }),
+        (Format::Wav | Format::Pcm, None) => Err(wrong("8000, 16000, 22050, 24000, 44100 or 48000")),
     }
 }
 
@@ -171,6 +173,7 @@ mod tests {
         for (format, rate, expected) in [
             (json!("opus"), json!(null), SoundFormat::Opus),
             (json!("opus"), json!(48_000), SoundFormat::Opus),
+            (json!("pcm"), json!(8_000.0), SoundFormat::Pcm { rate: 8_000 }),
             (json!("wav"), json!(8_000), SoundFormat::Wav { rate: 8_000 }),
             (json!(null), json!(null), SoundFormat::Wav { rate: 48_000 }),
         ] {
@@ -192,7 +195,8 @@ mod tests {
             ("pitch", json!(0.4), Code::SettingOutOfRange, "pitch"),
             ("volume", json!(-1), Code::SettingOutOfRange, "from 0 to 2"),
             ("format", json!("mp3"), Code::MalformedBody, "`wav`, `opus`, `pcm`"),
-            ("voice", json!("kokoro/am_onyx"), Code::LanguageNotSpoken, "The voice kokoro/am_onyx speaks en, not de; choose another."),
+            ("voice", json!("kokoro/am_onyx"), Code::LanguageNotSpoken, "The voice kokoro/am_onyx speaks en, not de;"),
+            ("rate", json!(8_000.5), Code::SettingOutOfRange, "8000.5"),
             ("rate", json!(12_345), Code::SettingOutOfRange, "22050"),
             ("loud", json!(true), Code::MalformedBody, "unknown field `loud`"),
         ] {
