@@ -19,6 +19,7 @@ mod encoder;
 mod error;
 mod spectrogram;
 mod voiced;
+mod watermark;
 
 #[cfg(test)]
 mod testing;
@@ -28,3 +29,4 @@ pub use denoise::denoise;
 pub use encoder::{EMBEDDING, Embedding, SPEAKER_ENCODER, SpeakerEncoder};
 pub use error::CloningError;
 pub use spectrogram::ENCODER_RATE;
+pub use watermark::{LEVEL, MARK_RATE_STEP, MARKED, MarkKey, Marker, detect, mark};
