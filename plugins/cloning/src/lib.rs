@@ -17,6 +17,7 @@ mod clip;
 mod denoise;
 mod encoder;
 mod error;
+mod fit;
 mod profile;
 mod spectrogram;
 mod voiced;
@@ -29,6 +30,10 @@ pub use clip::{ClipOptions, LEAST_SIGNAL_TO_NOISE, LEAST_VOICED, LONGEST_CLIP, R
 pub use denoise::denoise;
 pub use encoder::{EMBEDDING, Embedding, SPEAKER_ENCODER, SpeakerEncoder};
 pub use error::CloningError;
+pub use fit::{
+    Ear, FitOptions, FitProgress, Fitted, Go, HeardVoices, STYLE_NUMBERS, STYLE_ROWS, Sentences, Similarity, Speaker,
+    StyleTable, fit,
+};
 pub use profile::{Listing, MAX_NAME, Permission, Profiles, VoiceProfile, check_voice_id};
 pub use spectrogram::ENCODER_RATE;
 pub use watermark::{LEVEL, MARK_RATE_STEP, MARKED, MarkKey, Marker, detect, mark};
