@@ -35,7 +35,7 @@ const NOISE_SHARE: f32 = 0.1;
 /// Digital silence would be infinitely far below speech, dB.
 const BEST_SIGNAL_TO_NOISE: f32 = 80.0;
 /// Voices in two parts of one recording (of two windows each) that are less similar than this are those of two people, or
-/// of one in very different moods: human clips of one voice have 0.78 to 0.91, angry, sleepy and whispered ones 0.52 to 0.79.
+/// of one in very different moods: calm clips of one human have 0.78 to 0.91, with angry, sleepy or whispered ones 0.52 to 0.67.
 const ONE_SPEAKER: f32 = 0.6;
 
 /// What is wanted of a recording before it is judged.

@@ -5,7 +5,7 @@ use rand::{Rng, RngExt};
 use super::{
     STRAIN,
     style::{Blend, Palette},
-    surrogate::Surrogate,
+    surrogate::{Surrogate, square_distance},
 };
 
 /// Generations that are bred for each try.
@@ -15,20 +15,34 @@ const CHILDREN: usize = 40;
 /// Of which so many live on.
 const PARENTS: usize = 10;
 /// What full doubt about a mixture adds to its worth: what nobody knows is worth a look.
-const CURIOSITY: f32 = 0.1;
+const CURIOSITY: f32 = 0.05;
+/// How far from the best mixture so far the guesses are trusted, where two voices are 2 apart.
+const TRUSTED: f32 = 0.6;
+/// What a mixture loses for each unit that it is farther away.
+const DISTRUST: f32 = 0.3;
 
 /// The most promising mixture, of what was heard, and of mixtures that were bred from it.
-pub(crate) fn breed(palette: &Palette<'_>, heard: &[Blend], surrogate: &Surrogate<'_>, random: &mut impl Rng) -> Blend {
+pub(crate) fn breed(
+    palette: &Palette<'_>,
+    heard: &[Blend],
+    best: &Blend,
+    surrogate: &Surrogate<'_>,
+    random: &mut impl Rng,
+) -> Blend {
+    let best_place = palette.place(best);
     let promise = |blend: Blend| {
-        let guess = surrogate.guess(&palette.place(&blend));
-        (guess.similarity + CURIOSITY * guess.doubt - STRAIN * blend.strain(), blend)
+        let place = palette.place(&blend);
+        let guess = surrogate.guess(&place);
+        let beyond = (square_distance(&place, &best_place).sqrt() - TRUSTED).max(0.0);
+        let worth = guess.similarity + CURIOSITY * guess.doubt - STRAIN * blend.strain() - DISTRUST * beyond;
+        (worth, blend)
     };
-    let best = |mut family: Vec<(f32, Blend)>| {
+    let fittest = |mut family: Vec<(f32, Blend)>| {
         family.sort_by(|a, b| b.0.total_cmp(&a.0));
         family.truncate(PARENTS);
         family
     };
-    let mut parents = best(heard.iter().cloned().map(promise).collect());
+    let mut parents = fittest(heard.iter().cloned().map(promise).collect());
     for _ in 0..GENERATIONS {
         let children: Vec<_> = (0..CHILDREN)
             .map(|_| {
@@ -37,7 +51,7 @@ pub(crate) fn breed(palette: &Palette<'_>, heard: &[Blend], surrogate: &Surrogat
             })
             .collect();
         parents.extend(children);
-        parents = best(parents);
+        parents = fittest(parents);
     }
     parents.swap_remove(0).1
 }

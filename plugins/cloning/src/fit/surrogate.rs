@@ -9,7 +9,7 @@ use crate::Embedding;
 /// The distance over which styles sound alike, where two voices are 2 apart.
 const REACH: f32 = 1.2;
 /// Variance of what the places do not tell (other rows of the table, the sentence), in units of the embeddings' own.
-const UNTOLD: f64 = 0.01;
+const UNTOLD: f64 = 0.02;
 
 /// A guess at one place.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +35,8 @@ pub(crate) struct Surrogate<'a> {
     mean_square: f64,
 }
 
-fn square_distance(a: &[f32], b: &[f32]) -> f32 {
+/// The square of the distance of two places.
+pub(crate) fn square_distance(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
 }
 
