@@ -22,8 +22,15 @@ const EXTRA: [(&str, &[&str]); 6] = [
 ];
 
 /// Crates that may not know Bevy: they are computed and tested without a world.
-const WITHOUT_BEVY: [&str; 6] =
-    ["visage_core", "visage_library", "visage_liveportrait", "visage_models", "visage_stream", "visage_warp"];
+const WITHOUT_BEVY: [&str; 7] = [
+    "visage_cloning",
+    "visage_core",
+    "visage_library",
+    "visage_liveportrait",
+    "visage_models",
+    "visage_stream",
+    "visage_warp",
+];
 
 /// Outside crates that one crate alone may import.
 const SINGLE_IMPORTS: [(&str, &str); 7] = [

@@ -48,4 +48,4 @@ pub use runtime::{offered, runtime};
 pub use session::{OLDEST_ONNX_RUNTIME, Session, SessionError, SessionOptions, probe};
 pub use store::{ModelError, STORE_VARIABLE, State, Store};
 pub use tensor::{Outputs, Tensor, TensorInfo};
-pub use whisper::{ConvertError, write_ggml};
+pub use whisper::{ConvertError, MEL_BINS, mel_filters, write_ggml};

@@ -1,8 +1,9 @@
-//! The mel filters of Whisper's spectrogram: Slaney's scale with filters of equal area, as `librosa.filters.mel` makes
-//! them (openai/whisper, whisper/audio.py: 16 kHz, a window of 400 samples, so 201 bins up to 8 kHz).
+//! The mel filters of Whisper's spectrogram, and of the speaker encoder's (`plugins/cloning`): Slaney's scale with filters of
+//! equal area, as `librosa.filters.mel` makes them (openai/whisper, whisper/audio.py: 16 kHz, a window of 400 samples, so 201
+//! bins up to 8 kHz).
 
-/// Frequency bins of a spectrum.
-pub(super) const BINS: usize = 201;
+/// Frequency bins of a spectrum that [`mel_filters`](filters) weigh: 16 kHz, a window of 400 samples.
+pub const BINS: usize = 201;
 /// The highest frequency, in Hz.
 const NYQUIST: f64 = 8000.0;
 
@@ -23,9 +24,9 @@ fn hz(mel: f64) -> f64 {
     if mel < KNEE_MEL { mel * LINEAR_HZ } else { KNEE_HZ * (FACTOR_IN_27.ln() / 27.0 * (mel - KNEE_MEL)).exp() }
 }
 
-/// `bands` filters, one after the other, each of [`BINS`] weights. Rounded twice to 32 bits, before and after the
+/// Mel filters: `bands` of them, one after the other, each of [`BINS`] weights. Rounded twice to 32 bits, before and after the
 /// scaling to equal area, as the original is.
-pub(super) fn filters(bands: usize) -> Vec<f32> {
+pub fn filters(bands: usize) -> Vec<f32> {
     let top = mel(NYQUIST);
     let step = top / (bands + 1) as f64;
     // The last edge is the top itself, not what the rounded steps add up to.

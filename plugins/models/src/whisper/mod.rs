@@ -17,6 +17,8 @@ use std::io::{self, Write};
 use ctranslate2::{Element, Variable, Weights};
 use layout::{Entry, Form, Hyperparameters, Part};
 
+pub use mel::{BINS as MEL_BINS, filters as mel_filters};
+
 /// Why a Whisper model could not be converted.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
