@@ -341,6 +341,53 @@ pub enum Voices {
     },
     /// Speak a text to a sound file; the same as `visage speak`.
     Say(Speak),
+    /// Make a voice after a recording. Takes some minutes.
+    Clone(CloneVoice),
+    /// Delete a cloned voice.
+    Delete {
+        /// Its id, as `visage voices list` shows it ("clone/anna").
+        id: String,
+    },
+    /// Look for the mark that cloned voices carry in a sound file.
+    Check {
+        /// WAV, FLAC, MP3 or Ogg Vorbis.
+        file: PathBuf,
+    },
+}
+
+/// `visage voices clone`
+#[derive(Args, Clone, Debug)]
+pub struct CloneVoice {
+    /// 10 to 30 seconds of one person speaking, near to the microphone: WAV, FLAC, MP3 or Ogg Vorbis.
+    pub recording: PathBuf,
+
+    /// What people call the voice.
+    #[arg(long)]
+    pub name: String,
+
+    /// The statement by which the owner of the voice allows it to be cloned. It is kept with the voice.
+    #[arg(long, value_name = "STATEMENT")]
+    pub permission: String,
+
+    /// Who made the statement.
+    #[arg(long, value_name = "PERSON")]
+    pub by: String,
+
+    /// The language that the voice is to speak.
+    #[arg(long, default_value = "en")]
+    pub language: Language,
+
+    /// Take noise out of the recording first.
+    #[arg(long)]
+    pub denoise: bool,
+
+    /// How many styles are tried.
+    #[arg(long, default_value_t = 40)]
+    pub tries: usize,
+
+    /// Leave the mark out that says that the sound was made by a machine.
+    #[arg(long)]
+    pub unmarked: bool,
 }
 
 /// `visage transcribe`

@@ -12,8 +12,9 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 const FOUNDATIONS: [&str; 3] = ["visage_core", "visage_models", "visage_schedule"];
 
 /// Crates and what they may use besides the foundations.
-const EXTRA: [(&str, &[&str]); 6] = [
+const EXTRA: [(&str, &[&str]); 7] = [
     ("visage_stage", &["visage_warp"]),
+    ("visage_voice", &["visage_cloning"]),
     ("visage_webrtc", &["visage_stream"]),
     ("visage_character", &["visage_library"]),
     ("visage_server", &["visage_library", "visage_stream"]),

@@ -11,6 +11,7 @@ use visage_library::{
 };
 use visage_models::{Catalogue, CatalogueError, Store};
 use visage_portrait::{RigBuilder, read_picture};
+use visage_voice::CLONE;
 
 use crate::{
     app::open_library,
@@ -162,7 +163,7 @@ fn warnings(file: &CharacterFile) -> Vec<String> {
     let unknown = file
         .voices
         .iter()
-        .filter(|(_, voice)| voice.engine() != Engine::Espeak)
+        .filter(|(_, voice)| voice.engine() != Engine::Espeak && !voice.model.starts_with(CLONE))
         .filter_map(|(language, voice)| Some((language, voice, Catalogue::builtin().voice(&voice.model).err()?)));
     let warning = |language, model: &str, error| match error {
         CatalogueError::NoSuchVoice { .. } => format!("voices.{language}.model: {error}; another voice will speak"),

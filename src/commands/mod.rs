@@ -2,6 +2,7 @@
 
 mod bake;
 mod characters;
+mod clone;
 mod models;
 mod openapi;
 mod portrait;

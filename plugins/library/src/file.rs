@@ -168,7 +168,14 @@ pub enum Engine {
 impl Engine {
     /// The engine that a model's id is for, by what it begins with.
     pub fn of_model(model: &str) -> Option<Self> {
-        [("piper", Self::Piper), ("kokoro", Self::Kokoro), ("xtts", Self::Xtts), ("espeak", Self::Espeak)]
+        let starts = [
+            ("piper", Self::Piper),
+            ("kokoro", Self::Kokoro),
+            ("clone/", Self::Kokoro),
+            ("xtts", Self::Xtts),
+            ("espeak", Self::Espeak),
+        ];
+        starts
             .into_iter()
             .find_map(|(start, engine)| model.starts_with(start).then_some(engine))
     }
@@ -181,7 +188,8 @@ pub struct Voice {
     /// What makes it. Told from the model if left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<Engine>,
-    /// Catalogue id of the model ("kokoro/bf_emma" is one of a model's voices), or "espeak-ng".
+    /// Catalogue id of the model ("kokoro/bf_emma" is one of a model's voices), "clone/" and the id of a cloned voice, or
+    /// "espeak-ng".
     #[serde(skip_serializing_if = "is_espeak")]
     #[schema(max_length = 100)]
     pub model: String,
@@ -440,6 +448,7 @@ mod tests {
             ("espeak-ng", Some(Engine::Espeak)),
             ("xtts-v2", Some(Engine::Xtts)),
             ("kokoro/bf_emma", Some(Engine::Kokoro)),
+            ("clone/anna", Some(Engine::Kokoro)),
             ("x", None),
         ] {
             assert_eq!(Engine::of_model(model), engine, "{model}");

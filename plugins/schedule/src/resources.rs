@@ -77,8 +77,8 @@ pub struct CurrentPose(pub FacePose);
 /// How a character's voice sounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VoiceSettings {
-    /// Catalogue id of the voice model ("piper-en-joe"), with one of its voices if it has several ("kokoro/bf_emma"), or
-    /// "espeak-ng".
+    /// Catalogue id of the voice model ("piper-en-joe"), with one of its voices if it has several ("kokoro/bf_emma"),
+    /// "clone/" and the id of a cloned voice, or "espeak-ng".
     pub model: String,
     /// A recording of the voice to be imitated, for engines that can: mono, 24 kHz, -1..=1.
     pub reference: Option<Arc<[f32]>>,

@@ -28,6 +28,8 @@ pub struct Speech {
     /// How loud the voice is as a rule, LUFS (EBU R128), so that all its pieces get the same gain. `None` if that is not
     /// known: each piece is then levelled by itself.
     pub loudness: Option<f32>,
+    /// Whether the sound is to carry a mark that says that it was made ([`visage_cloning::Marker`]).
+    pub marked: bool,
 }
 
 /// Something that speaks. Owned by one thread; speaking blocks.

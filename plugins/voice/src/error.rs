@@ -1,5 +1,6 @@
 //! What can go wrong between a text and its sound.
 
+use visage_cloning::CloningError;
 use visage_models::{ModelError, SessionError};
 
 /// Why a text could not be spoken. Each message says what a person can do.
@@ -25,6 +26,9 @@ pub enum VoiceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A cloned voice is not there or is damaged, or a voice cannot be cloned.
+    #[error(transparent)]
+    Cloning(#[from] CloningError),
     /// The model gave sound and durations that do not belong together.
     #[error("the voice's model gave something that is not speech: {0}")]
     Output(String),

@@ -48,7 +48,7 @@ impl Engine for EspeakEngine {
         }
         let samples = sound(voice, piece, settings.speed, settings.pitch)?;
         let phonemes = align(&samples, ESPEAK_RATE, &spoken);
-        Ok(Speech { rate: ESPEAK_RATE, samples, phonemes, loudness: Some(loudness(language)) })
+        Ok(Speech { rate: ESPEAK_RATE, samples, phonemes, loudness: Some(loudness(language)), marked: false })
     }
 }
 

@@ -18,6 +18,7 @@
 
 mod align;
 mod clauses;
+mod clones;
 mod door;
 mod engine;
 mod error;
@@ -40,6 +41,7 @@ mod worker;
 
 pub use align::align;
 pub use clauses::{Clause, clauses};
+pub use clones::{CLONE, VOICES_VARIABLE, clone_voice, cloned_voices};
 pub use engine::{Engine, Speech, TimedPhoneme, TimedSymbol, Variation, join_symbols};
 pub use error::VoiceError;
 pub use espeak::{ESPEAK_VARIABLE, Phonemiser, program as espeak_program};

@@ -206,7 +206,8 @@ impl Engine for PiperEngine {
         if total != samples.len() {
             return Err(VoiceError::Output(format!("durations of {total} samples for {} samples", samples.len())));
         }
-        Ok(Speech { rate, samples, phonemes: join_symbols(&timed), loudness: Some(self.loudness) })
+        let phonemes = join_symbols(&timed);
+        Ok(Speech { rate, samples, phonemes, loudness: Some(self.loudness), marked: false })
     }
 }
 

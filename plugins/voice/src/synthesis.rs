@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use visage_core::{LONGEST_TEXT, Language, PhonemeSpan, PhonemeTimeline, Script};
+use visage_cloning::{MarkKey, Marker};
+use visage_core::{LONGEST_TEXT, Language, PhonemeSpan, PhonemeTimeline, SAMPLE_RATE, Script};
 use visage_models::Store;
 use visage_schedule::VoiceSettings;
 
 use crate::{
     Engine, EspeakEngine, Finished, KOKORO, KOKORO_VOICES, KokoroEngine, PIPER_VOICES, PiperEngine, PiperVoice, Speech,
     Variation, VoiceError, finish, kokoro_voice,
+    clones::{self, CLONE, cloned_id, cloned_voices},
     recent::Recent,
     sound::delayed,
     text::{Piece, pieces},
@@ -61,6 +63,8 @@ pub struct Synthesiser {
     /// Voices whose model is there but unusable. They are not tried again.
     broken: HashSet<&'static str>,
     espeak: EspeakEngine,
+    /// Marks what cloned voices say.
+    marker: Option<Marker>,
     told: HashSet<String>,
     notices: Vec<String>,
     /// What stands in the way of a voice now, by the voice that was wanted.
@@ -78,6 +82,7 @@ impl Synthesiser {
             kokoro: None,
             broken: HashSet::new(),
             espeak: EspeakEngine::default(),
+            marker: Marker::new(MarkKey::default(), SAMPLE_RATE),
             told: HashSet::new(),
             notices: Vec::new(),
             standing: BTreeMap::new(),
@@ -113,10 +118,14 @@ impl Synthesiser {
             let spoken = match wanted {
                 Wanted::Piper(voice) => self.piper(voice).and_then(|engine| engine.speak(piece, language, settings)),
                 Wanted::Kokoro => self.kokoro().and_then(|engine| engine.speak(piece, language, settings)),
+                Wanted::Clone => self.clone_of(piece, language, settings),
                 Wanted::Espeak => return self.espeak.speak(piece, language, settings),
             };
             // Kokoro's place is taken by the default voice, and any other's by espeak-ng.
-            let instead = if wanted == Wanted::Kokoro { Wanted::default_of(language) } else { Wanted::Espeak };
+            let instead = match wanted {
+                Wanted::Kokoro | Wanted::Clone => Wanted::default_of(language),
+                Wanted::Piper(_) | Wanted::Espeak => Wanted::Espeak,
+            };
             match spoken {
                 Ok(speech) => {
                     self.standing.remove(wanted.name());
@@ -138,6 +147,9 @@ impl Synthesiser {
         }
         if [ESPEAK, "espeak"].contains(&model) {
             return Wanted::Espeak;
+        }
+        if cloned_id(model).is_some() {
+            return Wanted::Clone;
         }
         let problem = match kokoro_voice(model, language) {
             Some(Ok(_)) => return Wanted::Kokoro,
@@ -161,7 +173,22 @@ impl Synthesiser {
     ) -> Result<Finished, VoiceError> {
         let settings = piece.voice(settings);
         let speech = self.speak(&piece.spoken, language, &settings)?;
-        Ok(delayed(finish(&speech, settings.volume, piece.pause)?, piece.before))
+        let mut finished = delayed(finish(&speech, settings.volume, piece.pause)?, piece.before);
+        if speech.marked
+            && let Some(marker) = &mut self.marker
+        {
+            // Pauses count, so that the mark goes on from piece to piece.
+            marker.mark(&mut finished.samples);
+        }
+        Ok(finished)
+    }
+
+    /// Speaks with the cloned voice that the settings name.
+    fn clone_of(&mut self, piece: &str, language: Language, settings: &VoiceSettings) -> Result<Speech, VoiceError> {
+        let id = cloned_id(&settings.model).ok_or_else(|| VoiceError::UnknownVoice(settings.model.clone()))?;
+        let (profile, style) = clones::load(&cloned_voices(), id)?;
+        let speech = self.kokoro()?.speak_with(&style.view(), piece, language, settings)?;
+        Ok(Speech { marked: profile.marked, ..speech })
     }
 
     /// What a person should know, said once for each thing since the start. Taken out.
@@ -221,6 +248,7 @@ impl Synthesiser {
 enum Wanted {
     Piper(PiperVoice),
     Kokoro,
+    Clone,
     Espeak,
 }
 
@@ -236,6 +264,7 @@ impl Wanted {
         match self {
             Self::Piper(voice) => voice.id,
             Self::Kokoro => KOKORO,
+            Self::Clone => CLONE,
             Self::Espeak => ESPEAK,
         }
     }

@@ -1,10 +1,13 @@
 //! Who can speak: the voices of all engines, for whoever is to choose one.
 
+use visage_cloning::{Profiles, VoiceProfile};
 use visage_core::Language;
 use visage_models::{Catalogue, State, Store};
 use visage_schedule::VoiceInfo;
 
-use crate::{ESPEAK, KOKORO, KOKORO_VOICES, KokoroVoice, PIPER_VOICES, PiperVoice, espeak::program, kokoro_voice};
+use crate::{
+    CLONE, ESPEAK, KOKORO, KOKORO_VOICES, KokoroVoice, PIPER_VOICES, PiperVoice, cloned_voices, espeak::program, kokoro_voice,
+};
 
 /// What Piper's voices have as their engine.
 const PIPER: &str = "piper";
@@ -13,18 +16,28 @@ const NO_ESPEAK: &str = "install the program espeak-ng (Debian: apt install espe
 
 /// All voices. Those come first that speak where none is named: Piper's, then espeak-ng, then Kokoro's, of which its own
 /// choice for a language comes first.
+///
+/// Cloned voices come last.
 pub fn voices(store: &Store) -> Vec<VoiceInfo> {
-    list(store, program().is_ok())
+    voices_with(store, &cloned_voices(), program().is_ok())
 }
 
-fn list(store: &Store, has_espeak: bool) -> Vec<VoiceInfo> {
+pub(crate) fn voices_with(store: &Store, clones: &Profiles, has_espeak: bool) -> Vec<VoiceInfo> {
     let mut voices: Vec<_> = PIPER_VOICES.iter().map(piper).collect();
     voices.push(espeak());
     let (mut first, rest): (Vec<_>, Vec<_>) = KOKORO_VOICES.iter().partition(|voice| is_default(voice));
     first.extend(rest);
     voices.extend(first.into_iter().map(kokoro));
+    match clones.list() {
+        Ok(listing) => {
+            listing.broken.iter().for_each(|error| tracing::warn!("{error}"));
+            voices.extend(listing.profiles.iter().map(cloned));
+        }
+        Err(error) => tracing::warn!("{error}"),
+    }
     for voice in &mut voices {
-        voice.advice = if has_espeak { to_fetch(store, &voice.id) } else { Some(NO_ESPEAK.to_owned()) };
+        let model = if voice.engine == CLONE { KOKORO } else { &voice.id };
+        voice.advice = if has_espeak { to_fetch(store, model) } else { Some(NO_ESPEAK.to_owned()) };
         voice.installed = voice.advice.is_none();
     }
     voices
@@ -84,6 +97,15 @@ fn kokoro(voice: &KokoroVoice) -> VoiceInfo {
     }
 }
 
+fn cloned(profile: &VoiceProfile) -> VoiceInfo {
+    VoiceInfo {
+        name: profile.name.clone(),
+        description: format!("cloned from a recording with the permission of {}", profile.permission.by),
+        licence: of_engine(KOKORO, KOKORO.to_owned(), Vec::new()).licence,
+        ..of_engine(CLONE, format!("{CLONE}/{}", profile.id), profile.languages.clone())
+    }
+}
+
 /// Whether it is the one that Kokoro speaks a language with if none is named.
 fn is_default(voice: &KokoroVoice) -> bool {
     [Language::English, Language::German]
@@ -109,7 +131,7 @@ mod tests {
     #[test]
     fn every_voice_is_listed_once_with_all_that_people_need() {
         let empty = tempfile::tempdir().expect("a temporary folder");
-        let voices = list(&Store::at(empty.path()), true);
+        let voices = voices_with(&Store::at(empty.path()), &Profiles::at(empty.path()), true);
         assert_eq!(voices.len(), PIPER_VOICES.len() + 1 + KOKORO_VOICES.len());
         let ids: HashSet<_> = voices.iter().map(|voice| &voice.id).collect();
         assert_eq!(ids.len(), voices.len());
@@ -130,7 +152,7 @@ mod tests {
     #[test]
     fn the_first_voice_of_a_language_is_the_one_that_speaks_where_none_is_named() {
         let empty = tempfile::tempdir().expect("a temporary folder");
-        let voices = list(&Store::at(empty.path()), true);
+        let voices = voices_with(&Store::at(empty.path()), &Profiles::at(empty.path()), true);
         let first = |engine: Option<&str>, language| {
             let fits = |voice: &&VoiceInfo| engine.is_none_or(|engine| voice.engine == engine);
             voices.iter().filter(fits).find(|voice| voice.languages.contains(&language)).map(|voice| voice.id.clone())
@@ -144,7 +166,8 @@ mod tests {
 
     #[test]
     fn without_espeak_nobody_speaks() {
-        let voices = list(&Store::default(), false);
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let voices = voices_with(&Store::default(), &Profiles::at(empty.path()), false);
         assert!(voices.iter().all(|voice| !voice.installed && voice.advice.as_deref() == Some(NO_ESPEAK)));
     }
 

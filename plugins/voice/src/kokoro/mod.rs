@@ -8,9 +8,9 @@
 mod symbols;
 mod voices;
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use visage_core::Language;
 use visage_models::{Session, SessionOptions, Store};
 use visage_schedule::VoiceSettings;
@@ -42,7 +42,7 @@ const STYLE: usize = 256;
 pub struct KokoroEngine {
     session: Session,
     store: Store,
-    styles: HashMap<&'static str, Array2<f32>>,
+    styles: HashMap<&'static str, Arc<Array2<f32>>>,
     phonemisers: HashMap<&'static str, Phonemiser>,
 }
 
@@ -60,6 +60,54 @@ impl KokoroEngine {
         };
         let session = Session::load(&store.file(KOKORO, MODEL)?, &options)?;
         Ok(Self { session, store: store.clone(), styles: HashMap::new(), phonemisers: HashMap::new() })
+    }
+
+    /// Samples a second of what it speaks at a pitch of 1.
+    pub const RATE: u32 = RATE;
+
+    /// The style of one of its own voices, f32 `[510, 256]`: a row for each count of symbols.
+    ///
+    /// # Errors
+    /// The voice's file is not there or is damaged.
+    pub fn style_file(store: &Store, name: &str) -> Result<Array2<f32>, VoiceError> {
+        read_style(&store.file(KOKORO, &format!("{name}.bin"))?)
+    }
+
+    /// Speaks with a style that is none of its own voices', f32 `[510, 256]`. English is American then.
+    ///
+    /// # Errors
+    /// Like [`Engine::speak`].
+    pub fn speak_with(
+        &mut self,
+        style: &ArrayView2<'_, f32>,
+        piece: &str,
+        language: Language,
+        settings: &VoiceSettings,
+    ) -> Result<Speech, VoiceError> {
+        self.speak_as(style, piece, Accent::American.of(language), settings)
+    }
+
+    fn speak_as(
+        &mut self,
+        style: &ArrayView2<'_, f32>,
+        piece: &str,
+        accent: Accent,
+        settings: &VoiceSettings,
+    ) -> Result<Speech, VoiceError> {
+        let pronunciation = self.pronounce(piece, accent)?;
+        if pronunciation.is_empty() {
+            return Err(VoiceError::NothingToSay);
+        }
+        let rate = pitched_rate(RATE, settings.pitch);
+        // A higher voice is played faster, so it is made slower first.
+        let speed = settings.speed.clamp(0.4, 2.5) * RATE as f32 / rate as f32;
+        let (mut samples, mut timed) = (Vec::new(), Vec::new());
+        for part in cut(&pronunciation, LONGEST) {
+            let (sound, symbols) = self.run(part, style, speed)?;
+            samples.extend(sound);
+            timed.extend(symbols);
+        }
+        Ok(Speech { rate, samples, phonemes: join_symbols(&timed), loudness: None, marked: false })
     }
 
     /// The pronunciation of a piece in Kokoro's symbols: its clauses, each with its mark.
@@ -86,14 +134,14 @@ impl KokoroEngine {
     fn run(
         &mut self,
         pronunciation: &str,
-        voice: KokoroVoice,
+        style: &ArrayView2<'_, f32>,
         speed: f32,
     ) -> Result<(Vec<f32>, Vec<TimedSymbol>), VoiceError> {
         let spoken: Vec<(char, i64)> =
             pronunciation.chars().filter_map(|symbol| Some((symbol, id(symbol)?))).take(LONGEST).collect();
         let tokens: Vec<i64> = std::iter::once(EDGE).chain(spoken.iter().map(|(_, id)| *id)).chain([EDGE]).collect();
-        let style = style(&mut self.styles, &self.store, voice.name)?;
-        let row = style.row(spoken.len().clamp(1, LONGEST) - 1).to_owned().insert_axis(ndarray::Axis(0));
+        let row: ArrayView1<'_, f32> = style.row(spoken.len().clamp(1, LONGEST) - 1);
+        let row = row.to_owned().insert_axis(ndarray::Axis(0));
         let count = tokens.len();
         let broken = |error: ndarray::ShapeError| VoiceError::Output(error.to_string());
         let mut outputs = self.session.run(&[
@@ -148,19 +196,6 @@ fn timed(spoken: &[(char, i64)], frames: &[usize], samples: usize) -> Result<Vec
 const BEGIN: char = '^';
 const END: char = '$';
 
-/// The style of a voice: a row for each count of symbols.
-fn style<'a>(
-    styles: &'a mut HashMap<&'static str, Array2<f32>>,
-    store: &Store,
-    name: &'static str,
-) -> Result<ArrayView2<'a, f32>, VoiceError> {
-    if !styles.contains_key(name) {
-        let path = store.file(KOKORO, &format!("{name}.bin"))?;
-        styles.insert(name, read_style(&path)?);
-    }
-    Ok(styles[name].view())
-}
-
 fn read_style(path: &Path) -> Result<Array2<f32>, VoiceError> {
     let unusable = |reason: String| VoiceError::VoiceFile {
         file: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
@@ -175,25 +210,17 @@ impl Engine for KokoroEngine {
     fn speak(&mut self, piece: &str, language: Language, settings: &VoiceSettings) -> Result<Speech, VoiceError> {
         let unknown = || VoiceError::UnknownVoice(settings.model.clone());
         let voice = kokoro_voice(&settings.model, language).ok_or_else(unknown)??;
-        let accent = match language {
-            Language::English if voice.is_british() => Accent::British,
-            Language::English => Accent::American,
-            Language::German => Accent::German,
+        let style = match self.styles.get(voice.name) {
+            Some(style) => style.clone(),
+            None => {
+                let style = Arc::new(Self::style_file(&self.store, voice.name)?);
+                self.styles.insert(voice.name, style.clone());
+                style
+            }
         };
-        let pronunciation = self.pronounce(piece, accent)?;
-        if pronunciation.is_empty() {
-            return Err(VoiceError::NothingToSay);
-        }
-        let rate = pitched_rate(RATE, settings.pitch);
-        // A higher voice is played faster, so it is made slower first.
-        let speed = settings.speed.clamp(0.4, 2.5) * RATE as f32 / rate as f32;
-        let (mut samples, mut timed) = (Vec::new(), Vec::new());
-        for part in cut(&pronunciation, LONGEST) {
-            let (sound, symbols) = self.run(part, voice, speed)?;
-            samples.extend(sound);
-            timed.extend(symbols);
-        }
-        Ok(Speech { rate, samples, phonemes: join_symbols(&timed), loudness: Some(voice.loudness) })
+        let accent = if voice.is_british() { Accent::British } else { Accent::American };
+        let speech = self.speak_as(&style.view(), piece, accent.of(language), settings)?;
+        Ok(Speech { loudness: Some(voice.loudness), ..speech })
     }
 }
 

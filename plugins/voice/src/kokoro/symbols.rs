@@ -5,6 +5,8 @@
 //! (hexgrad/Kokoro-82M). espeak-ng is asked to tie what belongs together with `^`, so that a diphthong is told from two
 //! vowels.
 
+use visage_core::Language;
+
 use crate::ipa::{self, Symbol};
 
 /// The id before the first and after the last symbol.
@@ -44,6 +46,14 @@ pub(super) enum Accent {
 }
 
 impl Accent {
+    /// The accent in which a voice with this one speaks a language.
+    pub(super) const fn of(self, language: Language) -> Self {
+        match language {
+            Language::English => self,
+            Language::German => Self::German,
+        }
+    }
+
     /// espeak-ng's voice that gives the phonemes.
     pub(super) const fn espeak(self) -> &'static str {
         match self {
