@@ -23,10 +23,8 @@ pub fn run(asked: &CloneVoice) -> anyhow::Result<()> {
     // What needs no time comes first.
     permission.check()?;
     let recording = sound::read(&asked.recording)?;
-    let clip =
-        ReferenceClip::check(&recording.samples, SAMPLE_RATE, ClipOptions { denoise: asked.denoise }).with_context(|| {
-            format!("{} cannot be cloned", asked.recording.display())
-        })?;
+    let clip = ReferenceClip::check(&recording.samples, SAMPLE_RATE, ClipOptions { denoise: asked.denoise })
+        .with_context(|| format!("{} cannot be cloned", asked.recording.display()))?;
     let target = clip.embed(&mut SpeakerEncoder::load(THREADS)?)?;
     let bar = ProgressBar::new(0).with_style(
         ProgressStyle::with_template("{msg} {bar:30} {pos} of {len}, {eta} left").expect("the template is a constant"),

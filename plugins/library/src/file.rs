@@ -175,9 +175,7 @@ impl Engine {
             ("xtts", Self::Xtts),
             ("espeak", Self::Espeak),
         ];
-        starts
-            .into_iter()
-            .find_map(|(start, engine)| model.starts_with(start).then_some(engine))
+        starts.into_iter().find_map(|(start, engine)| model.starts_with(start).then_some(engine))
     }
 }
 

@@ -102,7 +102,9 @@ pub fn clone_voice(
 fn palette(store: &Store, language: Language) -> Result<Vec<StyleTable>, VoiceError> {
     let own = |name: &str| language == Language::German || name.starts_with(['a', 'b']);
     let voices = KOKORO_VOICES.iter().filter(|voice| own(voice.name));
-    voices.map(|voice| Ok(StyleTable::new(KokoroEngine::style_file(store, voice.name)?.into_raw_vec_and_offset().0)?)).collect()
+    voices
+        .map(|voice| Ok(StyleTable::new(KokoroEngine::style_file(store, voice.name)?.into_raw_vec_and_offset().0)?))
+        .collect()
 }
 
 /// Keeps what was heard; without it the next clone takes a minute longer.
@@ -128,7 +130,9 @@ mod tests {
 
     #[test]
     fn clones_are_named_by_their_id() {
-        for (model, id) in [("clone/anna", Some("anna")), ("clone", None), ("clones/anna", None), ("kokoro/af_sky", None)] {
+        for (model, id) in
+            [("clone/anna", Some("anna")), ("clone", None), ("clones/anna", None), ("kokoro/af_sky", None)]
+        {
             assert_eq!(cloned_id(model), id, "{model}");
         }
     }

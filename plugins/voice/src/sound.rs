@@ -163,7 +163,8 @@ mod tests {
         let mut spiky = tone(48_000, 0.0, 1.0, 1.0, 0.01);
         spiky[500] = 1.0;
         for volume in [0.0, 1.0, 100.0] {
-            let speech = Speech { rate: 48_000, samples: spiky.clone(), phonemes: Vec::new(), loudness: None, marked: false };
+            let speech =
+                Speech { rate: 48_000, samples: spiky.clone(), phonemes: Vec::new(), loudness: None, marked: false };
             let finished = finish(&speech, volume, 0.0).expect("no resampling needed");
             assert!(finished.samples.iter().all(|sample| sample.abs() <= crate::PEAK + 1e-6));
         }
@@ -172,8 +173,12 @@ mod tests {
     #[test]
     fn empty_and_silent_sounds_are_no_error() {
         for samples in [Vec::new(), vec![0.0; 3_000]] {
-            let finished = finish(&Speech { rate: 22_050, samples, phonemes: Vec::new(), loudness: None, marked: false }, 1.0, 0.1)
-                .expect("silence");
+            let finished = finish(
+                &Speech { rate: 22_050, samples, phonemes: Vec::new(), loudness: None, marked: false },
+                1.0,
+                0.1,
+            )
+            .expect("silence");
             assert!(finished.samples.iter().all(|sample| *sample == 0.0));
         }
     }

@@ -9,8 +9,9 @@ use visage_schedule::VoiceSettings;
 
 use crate::{
     Engine, EspeakEngine, Finished, KOKORO, KOKORO_VOICES, KokoroEngine, PIPER_VOICES, PiperEngine, PiperVoice, Speech,
-    Variation, VoiceError, finish, kokoro_voice,
+    Variation, VoiceError,
     clones::{self, CLONE, cloned_id, cloned_voices},
+    finish, kokoro_voice,
     recent::Recent,
     sound::delayed,
     text::{Piece, pieces},

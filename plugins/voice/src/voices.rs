@@ -6,7 +6,8 @@ use visage_models::{Catalogue, State, Store};
 use visage_schedule::VoiceInfo;
 
 use crate::{
-    CLONE, ESPEAK, KOKORO, KOKORO_VOICES, KokoroVoice, PIPER_VOICES, PiperVoice, cloned_voices, espeak::program, kokoro_voice,
+    CLONE, ESPEAK, KOKORO, KOKORO_VOICES, KokoroVoice, PIPER_VOICES, PiperVoice, cloned_voices, espeak::program,
+    kokoro_voice,
 };
 
 /// What Piper's voices have as their engine.
