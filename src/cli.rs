@@ -382,7 +382,7 @@ pub struct CloneVoice {
     pub denoise: bool,
 
     /// How many styles are tried.
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 30)]
     pub tries: usize,
 
     /// Leave the mark out that says that the sound was made by a machine.
