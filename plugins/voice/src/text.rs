@@ -315,7 +315,9 @@ fn pause_after(text: &str) -> f32 {
 /// whole, or have no good place for a cut.
 fn cut_point(words: &[Word], before: usize, language: Language) -> Option<usize> {
     let cuts = cuts(words, language);
-    let total: usize = words.iter().map(|word| count(&word.spoken)).sum();
+    // A space at the end is heard by nobody.
+    let end = words.last().map_or(0, |word| count(&word.spoken) - count(word.spoken.trim_end()));
+    let total = words.iter().map(|word| count(&word.spoken)).sum::<usize>() - end;
     let wanted = if before == 0 { FIRST_PIECE } else { (before * GROWTH).clamp(SECOND_PIECE, LATER_PIECE) };
     if total <= wanted {
         return None;

@@ -119,6 +119,14 @@ fn pauses_follow_punctuation_and_what_the_author_asks_for() {
 }
 
 #[test]
+fn a_space_at_the_end_changes_nothing() {
+    let text = "Guten Tag, meine Damen und Herren.";
+    let plain = read(text, Language::German);
+    assert_eq!(read(&format!("{text} "), Language::German), plain);
+    assert_eq!(plain.len(), 1);
+}
+
+#[test]
 fn pieces_carry_how_they_are_said() {
     let pieces = read(
         "<speak>Well, <emphasis level='strong'>never</emphasis> again. [sad]<prosody rate='50%' volume='-6dB'>Dr. Meier \
