@@ -79,6 +79,8 @@ pub fn decode_sound(source: impl Read + Seek + Send + Sync + 'static, longest: u
     let (track_id, promised) = (track.id, track.num_frames);
     let parameters =
         track.codec_params.as_ref().and_then(|parameters| parameters.audio()).ok_or(SoundError::Unknown)?;
+    // A WAV that was written to a stream says that it does not know its length: its end is where it ends.
+    let open = promised.is_none() && format.format_info().short_name == "wave";
     let mut decoder = symphonia::default::get_codecs()
         .make_audio_decoder(parameters, &AudioDecoderOptions::default())
         .map_err(|_| SoundError::Unknown)?;
@@ -89,7 +91,7 @@ pub fn decode_sound(source: impl Read + Seek + Send + Sync + 'static, longest: u
             Ok(None) => break,
             // A file that ends in the middle of a packet is read up to there.
             Err(SymphoniaError::IoError(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                whole = false;
+                whole &= open;
                 break;
             }
             Err(error) => return Err(damaged(error)),
@@ -229,6 +231,16 @@ mod tests {
         let sound = decode(&whole[..whole.len() / 2]).expect("half is there");
         assert!((11_000..13_000).contains(&sound.samples.len()), "{}", sound.samples.len());
         assert!(!sound.whole);
+    }
+
+    #[test]
+    fn a_stream_without_a_length_is_whole_where_it_ends() {
+        let mut stream = encode_wav(&ramp(24_000), 24_000);
+        for size in [4..8, 40..44] {
+            stream[size].fill(0xff);
+        }
+        let sound = decode(&stream).expect("it is a WAV");
+        assert_eq!((sound.samples.len(), sound.whole), (24_000, true));
     }
 
     #[test]
