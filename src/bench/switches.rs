@@ -10,7 +10,7 @@ use bevy::{app::AppExit, prelude::*};
 use memory_stats::memory_stats;
 use visage_core::{TICK_HZ, Tick};
 use visage_library::{Library, Location, block_on};
-use visage_schedule::{Activate, ActiveCharacter, MediaClock, Say, StopSpeaking, TickStats, VisageSystems};
+use visage_schedule::{Activate, ActiveCharacter, MediaClock, QueueMode, Say, StopSpeaking, TickStats, VisageSystems};
 use visage_stage::{Adapter, FrameStats, OnStage};
 
 use super::{Row, percentile};
@@ -131,7 +131,8 @@ fn step(
         _ => {}
     }
     if bench.switches.is_multiple_of(SPEAKS_EVERY) {
-        say.write(Say { text: super::live::TEXT.into(), language: None, emotion: None });
+        let text = super::live::TEXT.into();
+        say.write(Say { text, language: None, emotion: None, queue: QueueMode::Replace });
     }
     bench.wanted = (bench.wanted + 1) % bench.ids.len();
     bench.ordered = Instant::now();

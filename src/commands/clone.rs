@@ -53,6 +53,7 @@ pub fn run(asked: &CloneVoice) -> anyhow::Result<()> {
         similarity_before: fitted.held_out.before,
         similarity_after: fitted.held_out.after,
         marked: !asked.unmarked,
+        loudness: fitted.loudness,
     };
     profiles.create(&profile, fitted.style.numbers())?;
     super::print(format_args!(

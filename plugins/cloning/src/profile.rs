@@ -89,6 +89,10 @@ pub struct VoiceProfile {
     pub similarity_after: f32,
     /// Whether what it says is to be marked ([`Marker`](crate::Marker)).
     pub marked: bool,
+    /// How loud it speaks by itself, LUFS (EBU R128), so that all its pieces get the same gain. `None` if that was not
+    /// measured, as in older profiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<f32>,
 }
 
 /// The cloned voices of a folder.
@@ -348,6 +352,7 @@ mod tests {
             similarity_before: 0.71,
             similarity_after: 0.84,
             marked: true,
+            loudness: Some(-21.5),
         }
     }
 
@@ -380,6 +385,24 @@ mod tests {
         let left: Vec<_> =
             fs::read_dir(profiles.folder()).expect("a folder").flatten().map(|e| e.file_name()).collect();
         assert_eq!(left, ["anna-2"], "nothing is left over");
+    }
+
+    #[test]
+    fn a_profile_from_before_loudness_was_measured_still_loads() {
+        let (_folder, profiles) = folder();
+        profiles.create(&profile("anna"), &[1.0]).expect("it is kept");
+        let path = profiles.folder().join("anna").join(PROFILE);
+        let text = fs::read_to_string(&path).expect("it is there");
+        let older: String = text.lines().filter(|line| !line.contains("loudness")).collect::<Vec<_>>().join("\n");
+        assert_ne!(text.trim(), older);
+        fs::write(&path, older).expect("a temporary folder");
+        let loaded = profiles.profile("anna").expect("it is a profile");
+        assert_eq!(loaded, VoiceProfile { loudness: None, ..profile("anna") });
+        // What is not known is not written.
+        let unknown = VoiceProfile { id: "ben".to_owned(), ..loaded };
+        profiles.create(&unknown, &[1.0]).expect("it is kept");
+        let text = fs::read_to_string(profiles.folder().join("ben").join(PROFILE)).expect("it is there");
+        assert!(!text.contains("loudness"), "{text}");
     }
 
     #[test]

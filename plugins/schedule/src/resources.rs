@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use visage_core::{
     AudioBlock, Backdrop, Emotion, EmotionWeights, FacePose, Language, PhonemeTimeline, PortraitSource, Rig, Tick,
     TurnId, Utterance, VisemeWeights, emotion_face,
@@ -45,6 +47,21 @@ impl Sounding {
         Some((utterance.timeline.as_ref()?, *position))
     }
 }
+
+/// A turn that is said or waits to be said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SpokenTurn {
+    /// Its id, by which it can be taken back.
+    #[schema(value_type = u64)]
+    pub turn: TurnId,
+    /// The first 80 characters of its text, without mark-up; empty for a sound that was not made here.
+    pub text: String,
+}
+
+/// The turns that are said and wait, in the order in which they go on; the first one is said now. Written in Speak by
+/// `voice`.
+#[derive(Resource, Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpokenTurns(pub Vec<SpokenTurn>);
 
 /// What the sources of motion want of the face in this tick. Each field has one writer in `AnimateSystems::Layers`.
 #[derive(Resource, Clone, Debug, Default)]

@@ -12,7 +12,7 @@ use visage_core::Language;
 use visage_models::Store;
 use visage_schedule::VoiceSettings;
 
-use crate::{KOKORO_VOICES, KokoroEngine, VoiceError, default_voice};
+use crate::{KOKORO_VOICES, KokoroEngine, VoiceError, default_voice, loudness, to_48k};
 
 /// What is before a cloned voice's id in its name, with a slash between.
 pub const CLONE: &str = "clone";
@@ -95,7 +95,22 @@ pub fn clone_voice(
         }
     };
     let options = FitOptions { tries, ..FitOptions::new(sentences) };
-    Ok(fit(target, &tables, &heard, &options, &mut speaker, &mut encoder, progress)?)
+    let mut fitted = fit(target, &tables, &heard, &options, &mut speaker, &mut encoder, progress)?;
+    fitted.loudness = own_loudness(&fitted.style, sentences, &mut speaker)?;
+    Ok(fitted)
+}
+
+/// How loud a style speaks by itself, LUFS: three sentences, measured as EBU R128 says.
+fn own_loudness(
+    style: &StyleTable,
+    sentences: Sentences,
+    speaker: &mut impl Speaker,
+) -> Result<Option<f32>, VoiceError> {
+    let mut sound = Vec::new();
+    for sentence in sentences.fitted.iter().chain(sentences.held_out) {
+        sound.extend(speaker.speak(style, sentence).map_err(CloningError::Speak)?);
+    }
+    Ok(loudness(&to_48k(&sound, speaker.rate())?))
 }
 
 /// The styles that are mixed: of the voices that were recorded in the language, or of all if it has none of its own.
@@ -153,7 +168,33 @@ mod tests {
             similarity_before: 0.6,
             similarity_after: 0.7,
             marked: true,
+            loudness: None,
         }
+    }
+
+    /// Speaks a tone, for each sentence of another length.
+    struct Tone(f32);
+
+    impl Speaker for Tone {
+        fn speak(&mut self, _style: &StyleTable, sentence: &str) -> Result<Vec<f32>, String> {
+            let tone = |n: usize| self.0 * (n as f32 * 997.0 * std::f32::consts::TAU / self.rate() as f32).sin();
+            Ok((0..sentence.len() * 800).map(tone).chain(std::iter::repeat_n(0.0, 12_000)).collect())
+        }
+
+        fn rate(&self) -> u32 {
+            KokoroEngine::RATE
+        }
+    }
+
+    #[test]
+    fn a_style_is_as_loud_as_what_it_speaks() {
+        let style = StyleTable::new(vec![0.5; STYLE_ROWS * STYLE_NUMBERS]).expect("a style");
+        // A tone of 997 Hz has 3 LU less than its amplitude (BS.1770); the half seconds of silence count for less than 1 LU.
+        for (amplitude, expected) in [(1.0, -3.0), (0.1, -23.0)] {
+            let found = own_loudness(&style, Sentences::GERMAN, &mut Tone(amplitude)).expect("it speaks");
+            assert!(found.is_some_and(|found| (-0.1..1.0).contains(&(expected - found))), "{amplitude}: {found:?}");
+        }
+        assert_eq!(own_loudness(&style, Sentences::ENGLISH, &mut Tone(0.0)).expect("it speaks"), None);
     }
 
     #[test]

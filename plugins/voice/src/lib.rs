@@ -29,7 +29,6 @@ mod kokoro;
 mod loudness;
 mod piper;
 mod plugin;
-mod progress;
 mod prosody;
 mod queue;
 mod recent;
@@ -50,7 +49,7 @@ pub use kokoro::{KOKORO, KOKORO_VOICES, KokoroEngine, KokoroVoice, kokoro_voice}
 pub use loudness::{LOUDNESS, PEAK, loudness};
 pub use piper::{PIPER_VOICES, PiperEngine, PiperVoice};
 pub use plugin::{Voice, VoicePlugin};
-pub use queue::{Block, FADE_SAMPLES, LONGEST_QUEUE, SpeechQueue};
+pub use queue::{Block, FADE_SAMPLES, LONGEST_AGENDA, LONGEST_QUEUE, SpeechQueue, TURN_GAP};
 pub use sound::{Finished, finish, to_48k};
 pub use synthesis::{ESPEAK, Synthesis, Synthesiser, default_voice, synthesise, voice_for};
 pub use text::{Piece, pieces};

@@ -189,7 +189,8 @@ impl Synthesiser {
         let id = cloned_id(&settings.model).ok_or_else(|| VoiceError::UnknownVoice(settings.model.clone()))?;
         let (profile, style) = clones::load(&cloned_voices(), id)?;
         let speech = self.kokoro()?.speak_with(&style.view(), piece, language, settings)?;
-        Ok(Speech { marked: profile.marked, ..speech })
+        let loudness = profile.loudness.filter(|loudness| loudness.is_finite());
+        Ok(Speech { marked: profile.marked, loudness, ..speech })
     }
 
     /// What a person should know, said once for each thing since the start. Taken out.
