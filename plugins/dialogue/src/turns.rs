@@ -128,8 +128,8 @@ struct Told {
 pub struct Turns {
     barge_in_ticks: u64,
     counter: TurnCounter,
-    /// Sound of earlier turns dies away.
-    earliest: TurnId,
+    /// The first turn that counts: sound of earlier ones dies away.
+    first: TurnId,
     /// What is said and waits, and what was said just before it.
     told: VecDeque<Told>,
     /// The turn that sounded last.
@@ -223,7 +223,7 @@ impl Turns {
             }
             Input::Stop => {
                 // A new turn makes stale whatever was on its way to be spoken.
-                self.earliest = self.counter.begin();
+                self.first = self.counter.begin();
                 self.told.clear();
                 if self.state != Conversation::Listening {
                     self.enter(tick, Conversation::Idle);
@@ -250,12 +250,12 @@ impl Turns {
                 if self.voice_since.is_some_and(|since| tick.0 - since.0 >= self.barge_in_ticks)
                     && (voice.busy || age > 1) =>
             {
-                self.earliest = self.counter.begin();
+                self.first = self.counter.begin();
                 self.told.clear();
                 out.push(Output::Stop);
                 self.enter(tick, Conversation::Listening);
             }
-            Conversation::Thinking if voice.turn.is_some_and(|turn| turn >= self.earliest) => {
+            Conversation::Thinking if voice.turn.is_some_and(|turn| turn >= self.first) => {
                 self.enter(tick, Conversation::Speaking);
             }
             Conversation::Thinking if age > PATIENCE || age > TAKE_UP && !voice.busy => {
@@ -309,7 +309,7 @@ impl Turns {
             self.told.clear();
         }
         if queue == QueueMode::Replace {
-            self.earliest = turn;
+            self.first = turn;
         }
         // Wrong mark-up is the voice's to tell.
         let (script, _) = Script::read(&text);
