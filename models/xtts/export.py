@@ -179,8 +179,13 @@ def random_model(small, seed, folder):
     gpt = model.gpt
     # Scores far enough apart that rounding does not decide, and the stop token as likely as any other but for a nudge.
     gpt.mel_head.weight.data *= 4
-    # Sound loud enough to be compared, and not so loud that the last tanh flattens it.
-    model.hifigan_decoder.waveform_decoder.conv_post.weight.data *= 6
+    # Sound that depends on the latents more than on biases, and that the last tanh does not flatten.
+    decoder = model.hifigan_decoder.waveform_decoder
+    for name, parameter in decoder.named_parameters():
+        if name.endswith("bias"):
+            parameter.data *= 0.1
+    decoder.conv_pre.weight.data *= 10
+    decoder.conv_post.weight.data *= 6
     # It gives nothing back, and makes the GPT-2 ready to be sampled.
     model.eval()
     return model
