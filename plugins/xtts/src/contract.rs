@@ -211,7 +211,8 @@ mod tests {
     #[test]
     fn what_differs_is_named() {
         type Change = fn(&mut Vec<TensorInfo>, &mut Vec<TensorInfo>);
-        let cases: [(fn(&Numbers) -> Contract, Change, &str); 7] = [
+        type Of = fn(&Numbers) -> Contract;
+        let cases: [(Of, Change, &str); 7] = [
             (speaker, |inputs, _| inputs[0].name = "x".into(), "it has no input \"mel\"; its inputs are \"x\""),
             (speaker, |_, outputs| outputs.clear(), "it has no output \"embedding\"; its outputs are none"),
             (gpt, |inputs, _| inputs[1].element = "i32".into(), "its input \"text\" is i32, and i64 is expected"),

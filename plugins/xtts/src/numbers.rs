@@ -172,7 +172,7 @@ impl Numbers {
         for (name, mel) in [("condition.mel", mel), ("speaker_mel", self.speaker_mel)] {
             let MelNumbers { rate, fft, window, hop, mels, highest } = mel;
             let whole = rate > 0 && hop > 0 && mels > 0 && (2..=fft).contains(&window) && fft.is_multiple_of(2);
-            if !whole || !(highest > 0.0 && highest <= rate as f32 / 2.0) {
+            if !(whole && highest > 0.0 && highest <= rate as f32 / 2.0) {
                 return Err(format!("{name} is no mel spectrogram"));
             }
         }

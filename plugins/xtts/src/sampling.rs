@@ -63,7 +63,7 @@ impl Sampling {
             (!(0.25..=4.0).contains(&self.speed), "the speed must be in 0.25..=4"),
             (self.most_codes == 0, "most_codes must be 1 or more"),
         ];
-        wrong.iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, reason)| Err(XttsError::Sampling(*reason)))
+        wrong.iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, reason)| Err(XttsError::Sampling(reason)))
     }
 }
 
