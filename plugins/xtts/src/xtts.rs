@@ -33,8 +33,11 @@ const LEAST_PEAK: f32 = 1e-3;
 const LEVEL: f32 = 0.75;
 /// Codes before the first sound comes: 0.6 s, of which 0.34 s are heard at once.
 const FIRST_CODES: usize = 12;
-/// Codes from piece to piece after that: 0.93 s (`stream_chunk_size`).
+/// Codes of the next piece at least: 0.93 s (`stream_chunk_size`). Pieces grow up to the length of all before them, which
+/// is heard meanwhile: the longer they are, the less is decoded twice where they meet.
 const NEXT_CODES: usize = 20;
+/// Codes of a piece at most: 3.7 s.
+const MOST_CODES: usize = 80;
 
 /// A loaded XTTS. Owned by one thread; what it does blocks, so it belongs on a worker.
 #[derive(Debug)]
@@ -285,7 +288,7 @@ impl Speech<'_> {
     }
 
     fn decode(&mut self, last: bool) -> Result<Vec<f32>, XttsError> {
-        self.decode_at = self.codes.len() + NEXT_CODES;
+        self.decode_at = self.codes.len() + self.codes.len().clamp(NEXT_CODES, MOST_CODES);
         let frames = self.stretch.count(self.codes.len());
         let Some(window) = self.joiner.window(frames, last) else { return Ok(Vec::new()) };
         let frames = self.stretch.frames(&self.latents, window.frames.clone());
