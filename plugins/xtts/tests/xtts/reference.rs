@@ -10,8 +10,9 @@ use safetensors::{Dtype, SafeTensors};
 use visage_core::decode_sound;
 use visage_xtts::{Conditioning, Sampling, Xtts};
 
-/// The largest difference from the reference.
-pub const TOLERANCE: f32 = 1e-3;
+/// The largest difference from the reference; those that were seen are below 2e-6. Sound that is decoded with too little
+/// around it, or joined wrongly, differs by more.
+pub const TOLERANCE: f32 = 1e-5;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
