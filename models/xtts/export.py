@@ -51,7 +51,13 @@ SMALL = PUBLISHED | {
     "decoder_input_dim": 32,
 }
 # How it is spoken with, where the class and the published config.json differ from each other.
-PUBLISHED_SPEAKING = {"temperature": 0.75, "repetition_penalty": 5.0, "gpt_cond_len": 30, "gpt_cond_chunk_len": 4, "max_ref_len": 30}
+PUBLISHED_SPEAKING = {
+    "temperature": 0.75,
+    "repetition_penalty": 5.0,
+    "gpt_cond_len": 30,
+    "gpt_cond_chunk_len": 4,
+    "max_ref_len": 30,
+}
 # Sentences that the small vocabulary is learnt from.
 SENTENCES = pathlib.Path(__file__).parent / "sentences.txt"
 
@@ -177,7 +183,7 @@ def random_model(small, seed, folder):
     model.mel_stats = torch.from_numpy(numpy.random.default_rng((seed, 1)).uniform(2, 4, 80).astype(numpy.float32))
     settle(model)
     gpt = model.gpt
-    # Scores far enough apart that rounding does not decide, and the stop token as likely as any other but for a nudge.
+    # Scores far enough apart that rounding does not decide.
     gpt.mel_head.weight.data *= 4
     # Sound that depends on the latents more than on biases, and that the last tanh does not flatten.
     decoder = model.hifigan_decoder.waveform_decoder
@@ -294,7 +300,8 @@ def to_int8(path):
     with tempfile.TemporaryDirectory() as folder:
         whole = pathlib.Path(folder) / path.name
         shutil.move(path, whole)
-        quantize_dynamic(whole, path, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8)
+        how = {"op_types_to_quantize": ["MatMul"], "per_channel": True, "weight_type": QuantType.QInt8}
+        quantize_dynamic(whole, path, **how)
 
 
 def write_voices(model, folder):

@@ -39,7 +39,7 @@ TEXTS = [
     ("en", "日本 fox"),
     ("en", "a"),
 ]
-# Name, language, text, speed, whether the stop token is made likely.
+# Name, language, text, speed.
 SPOKEN = [
     ("greeting", "en", "Hello, how are you?", 1.0),
     ("house", "de", "Das Haus auf dem Hügel", 1.0),
@@ -139,7 +139,8 @@ def conditioning(model, exported, samples):
     (found,) = exported.run("speaker", mel=speaker_mel.numpy())
     exported.compare("speaker", found, embedding[:, :, 0].numpy())
     (found,) = exported.run("conditioning", mel=mel.numpy())
-    exported.compare("conditioning", found, model.gpt.get_style_emb(mel / model.mel_stats[None, :, None]).transpose(1, 2).numpy())
+    style = model.gpt.get_style_emb(mel / model.mel_stats[None, :, None])
+    exported.compare("conditioning", found, style.transpose(1, 2).numpy())
     tensors = {
         "sound_16000": low[0].numpy(),
         "first_mel": mel[0].numpy(),
@@ -168,7 +169,8 @@ def spoken(model, exported, latents, embedding):
         tensors[f"{name}.latents"] = unhurried["gpt_latents"][0]
         tensors[f"{name}.sound"] = result["wav"]
         stopped = "stopped" if ours[-1] == exported.numbers["stop_audio"] else "went on"
-        print(f"{name}: {len(ours)} codes, {stopped}, lead {lead:.3f}; sound ±{abs(result['wav']).max():.2f}, rms {result['wav'].std():.3f}")
+        sound = result["wav"]
+        print(f"{name}: {len(ours)} codes, {stopped}, lead {lead:.3f}; ±{abs(sound).max():.2f}, rms {sound.std():.3f}")
         print("   ", ours)
     return tensors
 
@@ -176,7 +178,10 @@ def spoken(model, exported, latents, embedding):
 def frames(model, latents):
     """The decoder's input as `HifiDecoder.forward` makes it."""
     decoder = model.hifigan_decoder
-    scales = [decoder.ar_mel_length_compression / decoder.output_hop_length, decoder.output_sample_rate / decoder.input_sample_rate]
+    scales = [
+        decoder.ar_mel_length_compression / decoder.output_hop_length,
+        decoder.output_sample_rate / decoder.input_sample_rate,
+    ]
     z = latents.transpose(1, 2)
     for scale in scales:
         z = torch.nn.functional.interpolate(z, scale_factor=[scale], mode="linear")
@@ -247,7 +252,9 @@ def main():
     of_voice, latents, embedding = conditioning(model, exported, samples)
     of_speech = spoken(model, exported, latents, embedding)
     of_decoder = decoded(model, exported, embedding, of_speech)
-    for name, tensors in {"voice": of_voice, "speech": of_speech, "decoder": of_decoder, "sampling": sampling(chosen.seed)}.items():
+    of_sampling = sampling(chosen.seed)
+    files = {"voice": of_voice, "speech": of_speech, "decoder": of_decoder, "sampling": of_sampling}
+    for name, tensors in files.items():
         kept = {it: numpy.ascontiguousarray(tensor) for it, tensor in tensors.items()}
         save_file(kept, chosen.out / f"{name}.safetensors")
 
