@@ -149,6 +149,7 @@ def seed_weights(model, seed):
             parameter.data = normal(parameter.shape, 0.1)
 
 
+@torch.no_grad()
 def settle(model):
     """Sets the statistics of the speaker encoder's batch normalisations to those of one run on noise."""
     norms = [it for it in model.modules() if isinstance(it, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d))]
@@ -162,7 +163,6 @@ def settle(model):
         norm.eval()
 
 
-@torch.no_grad()
 def random_model(small, seed, folder):
     """An `Xtts` with seeded weights, ready to be run and exported, and its vocabulary in `folder`."""
     from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
@@ -190,8 +190,8 @@ def random_model(small, seed, folder):
     for name, parameter in decoder.named_parameters():
         if name.endswith("bias"):
             parameter.data *= 0.1
-    decoder.conv_pre.weight.data *= 10
-    decoder.conv_post.weight.data *= 6
+    decoder.conv_pre.weight.data *= 3
+    decoder.conv_post.weight.data *= 0.4
     # It gives nothing back, and makes the GPT-2 ready to be sampled.
     model.eval()
     return model
