@@ -97,7 +97,7 @@ pub struct VoiceSettings {
     /// Catalogue id of the voice model ("piper-en-joe"), with one of its voices if it has several ("kokoro/bf_emma"),
     /// "clone/" and the id of a cloned voice, or "espeak-ng".
     pub model: String,
-    /// A recording of the voice to be imitated, for engines that can: mono, 24 kHz, -1..=1.
+    /// A recording of the voice to be imitated, for engines that can: mono, [`Self::REFERENCE_RATE`], -1..=1.
     pub reference: Option<Arc<[f32]>>,
     /// Speed, 1 is the voice's own.
     pub speed: f32,
@@ -106,6 +106,11 @@ pub struct VoiceSettings {
     pub pitch: f32,
     /// Loudness, 1 is the voice's own.
     pub volume: f32,
+}
+
+impl VoiceSettings {
+    /// Samples in a second of a [`Self::reference`].
+    pub const REFERENCE_RATE: u32 = 24_000;
 }
 
 /// What a character answers to words that mean something it knows.

@@ -46,9 +46,9 @@ impl Plugin for VoicePlugin {
     }
 }
 
-/// How long a tick that waits for speech waits at most. A piece takes a second on a slow machine; a minute means that
-/// the engine hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a tick that waits for speech waits at most. A piece takes a second on a slow machine, and some forty where XTTS
+/// speaks it, which has to be loaded before; three minutes mean that the engine hangs.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The queue of speech and the thread that fills it.
 #[derive(Resource, Debug)]
@@ -188,7 +188,8 @@ struct Told<'w> {
 #[derive(Default)]
 struct Known {
     id: String,
-    models: Vec<(Language, String)>,
+    /// What has to be loaded for them: models, and recordings that are to be imitated.
+    models: Vec<(Language, String, Option<Arc<[f32]>>)>,
 }
 
 /// The voices of a new character, or of one that was edited, count from now on, and they are loaded before they have to
@@ -200,8 +201,10 @@ fn take_voices(mut voice: ResMut<Voice>, mut known: Local<Known>, character: Opt
     // piece that sounds.
     voice.queue.revoice(|language| voice_for(&profile.voices, language), known.id != profile.id);
     known.id.clone_from(&profile.id);
-    let models: Vec<_> =
-        profile.voices.iter().map(|(language, settings)| (*language, settings.model.clone())).collect();
+    let of = |(language, settings): &(Language, VoiceSettings)| {
+        (*language, settings.model.clone(), settings.reference.clone())
+    };
+    let models: Vec<_> = profile.voices.iter().map(of).collect();
     if known.models != models {
         voice.prepare(profile.voices.clone());
         known.models = models;

@@ -127,14 +127,17 @@ impl VoiceWorker {
         let pieces = pieces(&script, order.language);
         let count = pieces.len();
         for (index, mut piece) in pieces.into_iter().enumerate().skip(order.skip) {
-            if stop.is_set() || self.epoch.now() != order.epoch {
+            let is_wanted = || !stop.is_set() && self.epoch.now() == order.epoch;
+            if !is_wanted() {
                 return;
             }
             piece.style.emotion = piece.style.emotion.or(order.emotion);
             let began = Instant::now();
-            let finished = match self.synthesiser.finish(&piece, order.language, &order.settings) {
+            let finished = self.synthesiser.finish_while(&piece, order.language, &order.settings, &is_wanted);
+            let finished = match finished {
                 Ok(finished) => finished,
                 Err(VoiceError::NothingToSay) => continue,
+                Err(VoiceError::Unwanted) => return,
                 Err(error) => {
                     emit(Event::Notice(error.to_string()));
                     return;
