@@ -620,6 +620,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_urgent_is_made_first_and_the_rest_is_gone_on_with() {
+        let mut queue = SpeechQueue::default();
+        queue.order(order(1), Replace).expect("there is room");
+        queue.given();
+        let epoch = queue.epoch();
+        assert!(queue.take(epoch, 0, ramp(1, 1, 10)));
+        queue.order(order(2), Append).expect("there is room");
+        assert!(queue.take(epoch, 1, ramp(1, 1, 10)), "what follows changes nothing");
+        queue.order(order(3), Next).expect("there is room");
+        assert!(!queue.take(epoch, 2, ramp(1, 1, 10)));
+        let mut made = Vec::new();
+        while let Some(wanted) = queue.wanted() {
+            queue.given();
+            made.push((wanted.turn.0, wanted.skip));
+            queue.finished(wanted.epoch);
+        }
+        assert_eq!(made, [(3, 0), (1, 2), (2, 0)]);
+    }
+
+    #[test]
     fn a_turn_is_taken_back_alone() {
         // One that waits and one that is unknown; one that is urgent and being made.
         check(

@@ -142,6 +142,12 @@ fn what_waits_is_shown_when_it_is_said() {
         Conversation::Speaking,
     );
     check(
+        "the first of several turns sounds",
+        vec![(1, In(say("One."))), (2, In(queued("Two.", append))), (5, Turn(1))],
+        &[(1, "avatar: One."), (1, "speak 1 One."), (2, "speak 2 Two.")],
+        Conversation::Speaking,
+    );
+    check(
         "the only turn is taken back before it sounds",
         vec![(1, In(say("One."))), (2, Busy(true)), (3, In(Input::Cancel(TurnId(1)))), (4, Busy(false))],
         &[(1, "avatar: One."), (1, "speak 1 One.")],
