@@ -265,7 +265,7 @@ mod tests {
         let cases: [(Option<Arc<[f32]>>, &str); 3] = [
             (None, "`visage voices clone --engine xtts-v2`"),
             (Some(Arc::from([0.0; 24_000])), "cannot be imitated: the recording is silent"),
-            (Some(recording("af_heart")[..24_000].into()), "3 s are the least"),
+            (Some(Arc::from(&recording("af_heart")[..24_000])), "3 s are the least"),
         ];
         for (reference, words) in cases {
             let settings = VoiceSettings { reference, ..like("af_heart") };
