@@ -341,7 +341,7 @@ pub enum Voices {
     },
     /// Speak a text to a sound file; the same as `visage speak`.
     Say(Speak),
-    /// Make a voice after a recording. Takes some minutes.
+    /// Make a voice after a recording. Takes some minutes, with XTTS one.
     Clone(CloneVoice),
     /// Delete a cloned voice.
     Delete {
@@ -377,17 +377,31 @@ pub struct CloneVoice {
     #[arg(long, default_value = "en")]
     pub language: Language,
 
+    /// What is to speak like the recording.
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = CloneEngine::Kokoro)]
+    pub engine: CloneEngine,
+
     /// Take noise out of the recording first.
     #[arg(long)]
     pub denoise: bool,
 
-    /// How many styles are tried.
+    /// How many styles of Kokoro are tried.
     #[arg(long, default_value_t = 30)]
     pub tries: usize,
 
     /// Leave the mark out that says that the sound was made by a machine.
     #[arg(long)]
     pub unmarked: bool,
+}
+
+/// What speaks like a recording.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloneEngine {
+    /// The mixture of Kokoro's styles that comes nearest. Quick to speak.
+    Kokoro,
+    /// XTTS v2, which hears the recording itself. Slow to speak, and for non-commercial use only.
+    #[value(name = "xtts-v2")]
+    Xtts,
 }
 
 /// `visage transcribe`
@@ -678,6 +692,23 @@ mod tests {
             (
                 &["visage", "voices", "say", "a", "--out", "a.wav", "--voice", "b", "--character", "c"],
                 "cannot be used with",
+            ),
+            (
+                &[
+                    "visage",
+                    "voices",
+                    "clone",
+                    "a.wav",
+                    "--name",
+                    "A",
+                    "--permission",
+                    "You may.",
+                    "--by",
+                    "A",
+                    "--engine",
+                    "piper",
+                ],
+                "kokoro, xtts-v2",
             ),
         ] {
             let error = Cli::try_parse_from(line).expect_err("wrong").to_string();

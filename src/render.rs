@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use bevy::{ecs::message::MessageCursor, prelude::*};
 use visage_core::{AudioBlock, Emotion, Frame, Language, Tick, TurnId, Utterance};
-use visage_schedule::{FrameReady, Problem, Say, SetEmotion, Sounding};
+use visage_schedule::{FrameReady, Problem, QueueMode, Say, SetEmotion, Sounding};
 use visage_stage::{OnStage, unpremultiplied};
 use visage_stream::{AudioSettings, Recorder, VideoSettings};
 use visage_voice::Voice;
@@ -139,7 +139,12 @@ fn entrance(offline: &mut Offline<'_>, problems: &mut Problems) -> anyhow::Resul
 fn order(world: &mut World, speech: &Speech) {
     match speech {
         Speech::Text(text, language) => {
-            world.write_message(Say { text: text.clone(), language: *language, emotion: None });
+            world.write_message(Say {
+                text: text.clone(),
+                language: *language,
+                emotion: None,
+                queue: QueueMode::Replace,
+            });
         }
         Speech::Sound(samples) => {
             // Later than any turn of the dialogue, so that nothing interrupts it.
@@ -338,7 +343,8 @@ mod tests {
         fn answer(mut orders: MessageReader<Say>, mut speak: MessageWriter<Speak>) {
             for order in orders.read() {
                 let (text, language) = (order.text.clone(), order.language.unwrap_or_default());
-                speak.write(Speak { turn: TurnId(1), text, language, emotion: order.emotion });
+                let (turn, queue) = (TurnId(1), order.queue);
+                speak.write(Speak { turn, queue, text, language, emotion: order.emotion });
             }
         }
         fn mouth(sounding: Res<Sounding>, mut pose: ResMut<CurrentPose>) {

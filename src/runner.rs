@@ -11,13 +11,13 @@ use std::{
 };
 
 use bevy::{
-    app::{AppExit, PluginsState},
+    app::{AppExit, PluginsState, SubApps},
     prelude::*,
-    time::TimeUpdateStrategy,
+    time::{TimeReceiver, TimeUpdateStrategy},
 };
 use visage_core::{TICK_HZ, Tick, workers_settled};
 use visage_schedule::{MediaClock, TickStats};
-use visage_stage::wait_for_frames;
+use visage_stage::{is_drawing, wait_for_frames};
 
 /// Ticks that the program may be behind and still catch up, a tenth of a second. When it is further behind (the machine
 /// slept, or is far too slow), the time is given up: a burst of hurried ticks would fill the viewers' sound buffers, which
@@ -61,7 +61,7 @@ pub fn run(app: &mut App) -> AppExit {
             stats.late += u64::from(beat.late);
             stats.skipped += beat.skipped;
         }
-        app.update();
+        update(app, is_drawing);
         took = began.elapsed();
         if let Some(exit) = app.should_exit() {
             return exit;
@@ -70,6 +70,20 @@ pub fn run(app: &mut App) -> AppExit {
             return AppExit::Success;
         }
     }
+}
+
+/// A tick, and its frame if the one before is drawn. Where the device is slow or busy, a frame is left out (and counted as
+/// lost) rather than that the tick, and with it the sound, waits for the device.
+fn update(app: &mut App, is_drawing: impl Fn(&World) -> bool) {
+    let SubApps { main, sub_apps } = app.sub_apps_mut();
+    main.run_default_schedule();
+    if !is_drawing(main.world()) {
+        for sub_app in sub_apps.values_mut() {
+            sub_app.extract(main.world_mut());
+            sub_app.update();
+        }
+    }
+    main.world_mut().clear_trackers();
 }
 
 /// An app in which time passes only when everybody is done: the same input gives the same frames.
@@ -118,6 +132,8 @@ fn start(app: &mut App) {
     }
     app.finish();
     app.cleanup();
+    // Bevy's clock would ask the render world for the time, and it does not take part in every tick.
+    app.world_mut().remove_resource::<TimeReceiver>();
     app.insert_resource(TimeUpdateStrategy::FixedTimesteps(1));
     app.update();
 }
@@ -167,6 +183,7 @@ const fn ticks(count: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use bevy::app::{AppLabel, SubApp};
     use visage_schedule::VisageSystems;
 
     use super::*;
@@ -211,6 +228,25 @@ mod tests {
             .add_systems(FixedUpdate, leave.in_set(VisageSystems::Decide));
         assert_eq!(run(&mut app), AppExit::Success);
         assert_eq!(app.world().resource::<TickStats>().ran, 4);
+    }
+
+    #[test]
+    fn while_a_frame_is_drawn_ticks_go_on_without_another() {
+        #[derive(Resource, Default)]
+        struct Count(u32);
+        #[derive(AppLabel, Clone, Copy, Debug, Hash, PartialEq, Eq)]
+        struct Drawing;
+
+        let mut drawing = SubApp::new();
+        drawing.init_resource::<Count>();
+        drawing.set_extract(|_, drawing| drawing.resource_mut::<Count>().0 += 1);
+        let mut app = App::new();
+        app.init_resource::<Count>().add_systems(Main, |mut ticks: ResMut<Count>| ticks.0 += 1);
+        app.insert_sub_app(Drawing, drawing);
+        for busy in [false, true, true, false] {
+            update(&mut app, |_| busy);
+        }
+        assert_eq!((app.world().resource::<Count>().0, app.sub_app(Drawing).world().resource::<Count>().0), (4, 2));
     }
 
     #[test]

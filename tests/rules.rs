@@ -14,7 +14,7 @@ const FOUNDATIONS: [&str; 3] = ["visage_core", "visage_models", "visage_schedule
 /// Crates and what they may use besides the foundations.
 const EXTRA: [(&str, &[&str]); 7] = [
     ("visage_stage", &["visage_warp"]),
-    ("visage_voice", &["visage_cloning"]),
+    ("visage_voice", &["visage_cloning", "visage_xtts"]),
     ("visage_webrtc", &["visage_stream"]),
     ("visage_character", &["visage_library"]),
     ("visage_server", &["visage_library", "visage_stream"]),
@@ -23,7 +23,7 @@ const EXTRA: [(&str, &[&str]); 7] = [
 ];
 
 /// Crates that may not know Bevy: they are computed and tested without a world.
-const WITHOUT_BEVY: [&str; 7] = [
+const WITHOUT_BEVY: [&str; 8] = [
     "visage_cloning",
     "visage_core",
     "visage_library",
@@ -31,6 +31,7 @@ const WITHOUT_BEVY: [&str; 7] = [
     "visage_models",
     "visage_stream",
     "visage_warp",
+    "visage_xtts",
 ];
 
 /// Outside crates that one crate alone may import.

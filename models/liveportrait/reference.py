@@ -10,6 +10,7 @@ import argparse
 import pathlib
 
 import numpy
+import onnx
 import torch
 from PIL import Image
 from safetensors.numpy import save_file
@@ -197,6 +198,22 @@ def stages(run, seed):
     return files, drawings
 
 
+def open_lengths(path):
+    """A stitching network whose file leaves lengths open, and that gives 64 numbers where 65 are expected."""
+    value = onnx.helper.make_tensor_value_info
+    bounds = {"zero": 0, "most": 64, "axis": 1}
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Slice", ["input", "zero", "most", "axis"], ["output"])],
+        "stitching",
+        [value("input", onnx.TensorProto.FLOAT, [1, "n"])],
+        [value("output", onnx.TensorProto.FLOAT, [1, "m"])],
+        [onnx.helper.make_tensor(name, onnx.TensorProto.INT64, [1], [bound]) for name, bound in bounds.items()],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--out", type=pathlib.Path, default=FIXTURES)
@@ -209,6 +226,8 @@ def main():
     made = export.random_networks(networks.TINY, chosen.seed)
     for name, network in made.items():
         export.export(network, folder / f"{name}.onnx")
+
+    open_lengths(chosen.out / "open-lengths" / "stitching.onnx")
 
     Image.fromarray(picture.draw()).save(chosen.out / "face.png", optimize=True)
     reference = Reference(made)

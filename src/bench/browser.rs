@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bevy::prelude::*;
-use visage_schedule::{IngestSystems, Say, Sounding};
+use visage_schedule::{IngestSystems, QueueMode, Say, Sounding};
 
 use super::{
     Row,
@@ -84,7 +84,7 @@ fn readings(stage: &Stage, seconds: u32, settling: u32, relay: Option<&Relay>) -
 fn talk(progress: Res<Progress>, sounding: Res<Sounding>, mut say: MessageWriter<Say>) {
     // An order takes a tick to show, and twice in a row would interrupt the first.
     if progress.begun && !sounding.busy && progress.left.is_multiple_of(3) {
-        say.write(Say { text: TEXT.into(), language: None, emotion: None });
+        say.write(Say { text: TEXT.into(), language: None, emotion: None, queue: QueueMode::Replace });
     }
 }
 

@@ -11,7 +11,7 @@ use cpu_time::ProcessTime;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use memory_stats::memory_stats;
 use visage_core::{AudioBlock, Frame, LatestReader, LatestWriter, TICK_HZ, latest_slot};
-use visage_schedule::{FrameReady, Latencies, Say, Sounding, StageTimes, TickStats, VisageSystems};
+use visage_schedule::{FrameReady, Latencies, QueueMode, Say, Sounding, StageTimes, TickStats, VisageSystems};
 use visage_stage::{Adapter, OnStage};
 use visage_stream::{AudioEncoder, AudioSettings, VideoEncoder, VideoSettings};
 
@@ -203,7 +203,7 @@ fn step(
                 }
                 // Twice in a row would interrupt the first: an order takes a tick to show.
                 if left.is_multiple_of(3) {
-                    say.write(Say { text: TEXT.into(), language: None, emotion: None });
+                    say.write(Say { text: TEXT.into(), language: None, emotion: None, queue: QueueMode::Replace });
                 }
             }
             Phase::Talk(left - 1, before)

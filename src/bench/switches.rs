@@ -10,8 +10,8 @@ use bevy::{app::AppExit, prelude::*};
 use memory_stats::memory_stats;
 use visage_core::{TICK_HZ, Tick};
 use visage_library::{Library, Location, block_on};
-use visage_schedule::{Activate, ActiveCharacter, MediaClock, Say, StopSpeaking, TickStats, VisageSystems};
-use visage_stage::{Adapter, OnStage};
+use visage_schedule::{Activate, ActiveCharacter, MediaClock, QueueMode, Say, StopSpeaking, TickStats, VisageSystems};
+use visage_stage::{Adapter, FrameStats, OnStage};
 
 use super::{Row, percentile};
 use crate::{
@@ -65,7 +65,10 @@ struct Began {
     tick: Tick,
     switches: u64,
     stats: TickStats,
+    frames: FrameStats,
     memory: f64,
+    /// In the middle of the measurement.
+    half_way: Option<f64>,
 }
 
 #[derive(Resource)]
@@ -90,7 +93,7 @@ fn step(
     active: Option<Res<ActiveCharacter>>,
     stage: Res<OnStage>,
     clock: Res<MediaClock>,
-    stats: Res<TickStats>,
+    (stats, frames): (Res<TickStats>, Res<FrameStats>),
     (mut activate, mut say, mut stop): (MessageWriter<Activate>, MessageWriter<Say>, MessageWriter<StopSpeaking>),
     mut exit: MessageWriter<AppExit>,
 ) {
@@ -104,22 +107,32 @@ fn step(
     }
     bench.switches += 1;
     bench.times.push(bench.ordered.elapsed().as_secs_f64());
-    match &bench.began {
+    match &mut bench.began {
         None if bench.switches >= WARM_UP => {
             bench.times.clear();
-            bench.began =
-                Some(Began { tick: clock.tick, switches: bench.switches, stats: *stats, memory: megabytes() });
+            bench.began = Some(Began {
+                tick: clock.tick,
+                switches: bench.switches,
+                stats: *stats,
+                frames: *frames,
+                memory: megabytes(),
+                half_way: None,
+            });
         }
         Some(began) if clock.tick.0 - began.tick.0 >= bench.ticks && bench.switches >= began.switches + LEAST => {
-            let rows = rows(began, bench.switches, *stats, clock.tick, &mut bench.times);
+            let rows = rows(began, bench.switches, (*stats, *frames), clock.tick, &mut bench.times);
             bench.results.lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
             exit.write(AppExit::Success);
             return;
         }
+        Some(began) if began.half_way.is_none() && clock.tick.0 - began.tick.0 >= bench.ticks / 2 => {
+            began.half_way = Some(megabytes());
+        }
         _ => {}
     }
     if bench.switches.is_multiple_of(SPEAKS_EVERY) {
-        say.write(Say { text: super::live::TEXT.into(), language: None, emotion: None });
+        let text = super::live::TEXT.into();
+        say.write(Say { text, language: None, emotion: None, queue: QueueMode::Replace });
     }
     bench.wanted = (bench.wanted + 1) % bench.ids.len();
     bench.ordered = Instant::now();
@@ -130,18 +143,28 @@ fn step(
     activate.write(Activate { id: bench.ids[bench.wanted].clone() });
 }
 
-fn rows(began: &Began, switches: u64, stats: TickStats, tick: Tick, times: &mut [f64]) -> Vec<Row> {
+fn rows(
+    began: &Began,
+    switches: u64,
+    (stats, frames): (TickStats, FrameStats),
+    tick: Tick,
+    times: &mut [f64],
+) -> Vec<Row> {
     let (late, skipped) = (stats.late - began.stats.late, stats.skipped - began.stats.skipped);
     let (count, ticks) = (switches - began.switches, tick.0 - began.tick.0);
     let memory = megabytes();
+    let half_way = began.half_way.unwrap_or(began.memory);
     vec![
         Row::new("switch: order → other character seen", percentile(times, 0.5) * 1e3, "ms")
             .note(format!("median of {count}; 95 % below {:.0} ms", percentile(times, 0.95) * 1e3)),
         Row::new("switching: ticks more than a frame late", late as f64, "ticks")
             .at_most(0.0)
             .note(format!("of {ticks}; {skipped} skipped; {count} switches")),
-        Row::new("switching: growth of memory", memory - began.memory, "MB")
-            .at_most(16.0)
-            .note(format!("{:.0} MB after {count} switches, {:.0} MB before", memory, began.memory)),
+        Row::new("switching: frames left out", (frames.lost - began.frames.lost) as f64, "frames")
+            .note(format!("of {ticks}; the picture before stays a frame longer")),
+        Row::new("switching: growth of memory in the second half", memory - half_way, "MB").at_most(4.0).note(format!(
+            "{:.0} MB at the beginning, {half_way:.0} in the middle, {memory:.0} at the end",
+            began.memory
+        )),
     ]
 }

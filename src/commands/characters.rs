@@ -165,9 +165,18 @@ fn warnings(file: &CharacterFile) -> Vec<String> {
         .iter()
         .filter(|(_, voice)| voice.engine() != Engine::Espeak && !voice.model.starts_with(CLONE))
         .filter_map(|(language, voice)| Some((language, voice, Catalogue::builtin().voice(&voice.model).err()?)));
+    let alone = file
+        .voices
+        .iter()
+        .filter(|(_, voice)| voice.engine() == Engine::Xtts && voice.reference.is_none())
+        .map(|(language, _)| {
+            format!(
+                "voices.{language}.reference: XTTS speaks like a recording, and none is named; another voice will speak"
+            )
+        });
     let warning = |language, model: &str, error| match error {
         CatalogueError::NoSuchVoice { .. } => format!("voices.{language}.model: {error}; another voice will speak"),
         _ => format!("voices.{language}.model: \"{model}\" is not in the catalogue; another voice will speak"),
     };
-    unknown.map(|(language, voice, error)| warning(language, &voice.model, error)).collect()
+    unknown.map(|(language, voice, error)| warning(language, &voice.model, error)).chain(alone).collect()
 }

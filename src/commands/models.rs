@@ -109,8 +109,12 @@ fn print_list(catalogue: &Catalogue, store: &Store, json: bool) -> anyhow::Resul
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["id", "job", "size", "licence", "state"]);
     for model in models {
-        let size = format!("{:.0} MB", model.size as f64 / 1e6);
-        table.add_row([&model.id, &model.job, &size, &model.licence, state(model.state)]);
+        let size = if model.size == 0 { "–".to_owned() } else { format!("{:.0} MB", model.size as f64 / 1e6) };
+        let state = match model.state {
+            State::Missing if model.made => "missing; its user makes it",
+            other => state(other),
+        };
+        table.add_row([&model.id, &model.job, &size, &model.licence, state]);
     }
     super::print(format_args!("{table}\nThe models are in {}", store.root().display()))?;
     Ok(())

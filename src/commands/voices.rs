@@ -27,9 +27,13 @@ fn list(voices: &[VoiceInfo], json: bool) -> anyhow::Result<()> {
     table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["id", "name", "languages", "description", "licence", "state"]);
     for voice in voices {
         let languages: Vec<_> = voice.languages.iter().map(ToString::to_string).collect();
-        let state = voice.advice.as_deref().unwrap_or("installed");
+        let state = match &voice.advice {
+            Some(advice) if voice.installed => format!("installed; {advice}"),
+            Some(advice) => advice.clone(),
+            None => "installed".to_owned(),
+        };
         let (id, name, description) = (&voice.id, &voice.name, &voice.description);
-        table.add_row([id, name, &languages.join(", "), description, &voice.licence, state]);
+        table.add_row([id, name, &languages.join(", "), description, &voice.licence, &state]);
     }
     super::print(table)?;
     Ok(())

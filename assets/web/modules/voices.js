@@ -7,7 +7,7 @@ import { confirm } from "./dialogs.js";
 import { make } from "./gallery.js";
 
 const element = (id) => document.getElementById(id);
-const ENGINES = { piper: "Piper", kokoro: "Kokoro", "espeak-ng": "eSpeak NG", clone: "Cloned" };
+const ENGINES = { piper: "Piper", kokoro: "Kokoro", "espeak-ng": "eSpeak NG", "xtts-v2": "XTTS", clone: "Cloned" };
 /** Samples a second of what is heard. */
 const RATE = 48_000;
 /** What a voice says to be heard. */
@@ -79,6 +79,7 @@ export class Voices extends EventTarget {
     const voice = this.#find(model);
     const words = [];
     if (voice && !voice.installed) words.push(`This voice is not installed: ${voice.advice}. Another one speaks until it is.`);
+    else if (voice?.advice) words.push(`${voice.name}: ${voice.advice}.`);
     else if (voice?.cloned) words.push(`Similarity to the recording: ${rounded(voice.cloned.similarity_after)}.`);
     else if (!voice && model.startsWith("clone/")) words.push("This voice is not there any more; another one speaks.");
     const missing = this.#list.filter(({ id, installed, languages }) => !installed && id !== model && languages.includes(language));
@@ -137,7 +138,8 @@ export class Voices extends EventTarget {
     element("clones-field").hidden = clones.length === 0;
     element("clones").replaceChildren(...clones.map(({ id, name, cloned }) => {
       const { permission_by: by, similarity_before: before, similarity_after: after } = cloned;
-      const about = `by permission of ${by} · similarity ${rounded(after)} (${rounded(before)} before)`;
+      // An engine without voices of its own has no similarity before.
+      const about = `by permission of ${by} · similarity ${rounded(after)}${before ? ` (${rounded(before)} before)` : ""}`;
       const remove = make("button", { type: "button", className: "button button-danger", textContent: "Delete" });
       remove.dataset.voice = id;
       remove.setAttribute("aria-label", `Delete the voice ${name}`);

@@ -17,7 +17,7 @@ use bevy::{
 };
 use visage_core::{Language, decode_sound, resample};
 use visage_library::{Library, LibraryError, Loaded, block_on};
-use visage_schedule::CharacterProfile;
+use visage_schedule::{CharacterProfile, VoiceSettings};
 
 use crate::{
     casting::{Cast, Version},
@@ -28,8 +28,6 @@ use crate::{
 pub const SOURCE: &str = "characters";
 /// The file that is a character.
 pub(crate) const FILE: &str = "character.ron";
-/// Samples in a second of a voice's recording ([`VoiceSettings::reference`](visage_schedule::VoiceSettings)).
-const REFERENCE_RATE: u32 = 24_000;
 /// The longest recording of a voice, seconds. What is longer is refused.
 const LONGEST_REFERENCE: u32 = 60;
 
@@ -137,7 +135,7 @@ fn references(loaded: &Loaded) -> Result<BTreeMap<Language, Arc<[f32]>>, String>
     let decode = |(&language, bytes): (&Language, &bytes::Bytes)| {
         let sound = decode_sound(Cursor::new(bytes.clone()), LONGEST_REFERENCE)
             .map_err(|error| format!("{}: voices.{language}.reference: {error}", loaded.entry.id))?;
-        Ok((language, resample(&sound.samples, sound.rate, REFERENCE_RATE).into()))
+        Ok((language, resample(&sound.samples, sound.rate, VoiceSettings::REFERENCE_RATE).into()))
     };
     loaded.references.iter().map(decode).collect()
 }

@@ -1,6 +1,7 @@
 //! Cloned voices at rest: a profile as RON, its style beside it, and the statement of permission without which there is none.
 //!
-//! A profile `anna` is a folder `anna` with `voice.ron` and `style.bin` (little-endian f32). It is written under a name of
+//! A profile `anna` is a folder `anna` with `voice.ron` and `style.bin`: what its engine speaks with, in the engine's own form
+//! (Kokoro's is numbers, little-endian f32; XTTS's a safetensors file). It is written under a name of
 //! its own and renamed, so a profile is there whole or not at all. An id is checked before it becomes part of a path.
 
 use std::{
@@ -27,8 +28,8 @@ const MIN_PERMISSION: usize = 10;
 const PROFILE: &str = "voice.ron";
 /// Its style's file.
 const STYLE: &str = "style.bin";
-/// Numbers of a style at most: nothing that an engine has today comes near, and a damaged file does not fill the memory.
-const MAX_STYLE: usize = 4 << 20;
+/// Bytes of a style at most: nothing that an engine has today comes near, and a damaged file does not fill the memory.
+const MAX_STYLE: usize = 16 << 20;
 
 /// Who allowed a voice to be cloned, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +73,7 @@ pub struct VoiceProfile {
     pub id: String,
     /// Its name, for people.
     pub name: String,
-    /// The engine that speaks with its style: a model of the catalogue ("kokoro").
+    /// The engine that speaks with its style: a model of the catalogue ("kokoro", "xtts-v2").
     pub engine: String,
     /// Languages that it speaks.
     pub languages: Vec<Language>,
@@ -83,12 +84,16 @@ pub struct VoiceProfile {
     pub source_sha256: String,
     /// Who allowed it.
     pub permission: Permission,
-    /// Similarity to the recording of the most similar voice that the engine has by itself, 0..=1.
+    /// Similarity to the recording of the most similar voice that the engine has by itself, 0..=1; 0 if it has none.
     pub similarity_before: f32,
     /// And of the clone.
     pub similarity_after: f32,
     /// Whether what it says is to be marked ([`Marker`](crate::Marker)).
     pub marked: bool,
+    /// How loud it speaks by itself, LUFS (EBU R128), so that all its pieces get the same gain. `None` if that was not
+    /// measured, as in older profiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loudness: Option<f32>,
 }
 
 /// The cloned voices of a folder.
@@ -128,24 +133,35 @@ impl Profiles {
         std::iter::once(plain.clone()).chain(numbered).find(|id| !taken(id)).unwrap_or(plain)
     }
 
-    /// Keeps a new profile with its style.
+    /// Keeps a new profile with a style of numbers.
     ///
     /// # Errors
-    /// There is no statement of permission, the id or name is none, the id is taken, or the folder cannot be written.
+    /// Like [`Self::create_bytes`], or some of them are not numbers.
     pub fn create(&self, profile: &VoiceProfile, style: &[f32]) -> Result<(), CloningError> {
+        let finite = style.iter().all(|number| number.is_finite());
+        let bytes = style.iter().filter(|_| finite).flat_map(|number| number.to_le_bytes());
+        self.create_bytes(profile, &bytes.collect::<Vec<_>>())
+    }
+
+    /// Keeps a new profile with a style in the engine's own form.
+    ///
+    /// # Errors
+    /// There is no statement of permission, the id or name is none, the style is empty or far too large, the id is taken, or
+    /// the folder cannot be written.
+    pub fn create_bytes(&self, profile: &VoiceProfile, style: &[u8]) -> Result<(), CloningError> {
         profile.permission.check()?;
         check_id(&profile.id)?;
         check_name(&profile.name)?;
         let damaged = |reason: String| CloningError::Damaged { id: profile.id.clone(), reason };
-        if style.is_empty() || style.len() > MAX_STYLE || style.iter().any(|number| !number.is_finite()) {
-            return Err(damaged(format!("a style of {} numbers is none", style.len())));
+        if style.is_empty() || style.len() > MAX_STYLE {
+            return Err(damaged(format!("a style of {} bytes is none", style.len())));
         }
         let text = ron::ser::to_string_pretty(profile, ron::ser::PrettyConfig::default())
             .map_err(|error| damaged(error.to_string()))?;
         fs::create_dir_all(&self.folder).map_err(file(&self.folder))?;
         // The name begins with a point, which no id does: a listing passes over what a crash leaves.
         let beside = tempfile::Builder::new().prefix(".new-").tempdir_in(&self.folder).map_err(file(&self.folder))?;
-        write(&beside.path().join(STYLE), &style.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>())?;
+        write(&beside.path().join(STYLE), style)?;
         write(&beside.path().join(PROFILE), text.as_bytes())?;
         let place = self.folder.join(&profile.id);
         match fs::rename(beside.path(), &place) {
@@ -202,13 +218,20 @@ impl Profiles {
         Ok(profile)
     }
 
-    /// A profile and its style.
+    /// A profile and its style in the engine's own form.
     ///
     /// # Errors
     /// Like [`Self::profile`].
+    pub fn load_bytes(&self, id: &str) -> Result<(VoiceProfile, Vec<u8>), CloningError> {
+        Ok((self.profile(id)?, self.read(id, STYLE)?))
+    }
+
+    /// A profile and its style of numbers.
+    ///
+    /// # Errors
+    /// Like [`Self::profile`], or its style is something else.
     pub fn load(&self, id: &str) -> Result<(VoiceProfile, Vec<f32>), CloningError> {
-        let profile = self.profile(id)?;
-        let bytes = self.read(id, STYLE)?;
+        let (profile, bytes) = self.load_bytes(id)?;
         let (numbers, rest) = bytes.as_chunks();
         let style: Vec<f32> = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
         if style.is_empty() || !rest.is_empty() || style.iter().any(|number| !number.is_finite()) {
@@ -245,7 +268,7 @@ impl Profiles {
             }
             Err(error) => return Err(file(&path)(error)),
         };
-        if length > (MAX_STYLE * size_of::<f32>()) as u64 {
+        if length > MAX_STYLE as u64 {
             return Err(CloningError::Damaged { id: id.to_owned(), reason: format!("its {name} has {length} bytes") });
         }
         fs::read(&path).map_err(file(&path))
@@ -356,6 +379,7 @@ mod tests {
             similarity_before: 0.71,
             similarity_after: 0.84,
             marked: true,
+            loudness: Some(-21.5),
         }
     }
 
@@ -388,6 +412,38 @@ mod tests {
         let left: Vec<_> =
             fs::read_dir(profiles.folder()).expect("a folder").flatten().map(|e| e.file_name()).collect();
         assert_eq!(left, ["anna-2"], "nothing is left over");
+    }
+
+    #[test]
+    fn a_profile_from_before_loudness_was_measured_still_loads() {
+        let (_folder, profiles) = folder();
+        profiles.create(&profile("anna"), &[1.0]).expect("it is kept");
+        let path = profiles.folder().join("anna").join(PROFILE);
+        let text = fs::read_to_string(&path).expect("it is there");
+        let older: String = text.lines().filter(|line| !line.contains("loudness")).collect::<Vec<_>>().join("\n");
+        assert_ne!(text.trim(), older);
+        fs::write(&path, older).expect("a temporary folder");
+        let loaded = profiles.profile("anna").expect("it is a profile");
+        assert_eq!(loaded, VoiceProfile { loudness: None, ..profile("anna") });
+        // What is not known is not written.
+        let unknown = VoiceProfile { id: "ben".to_owned(), ..loaded };
+        profiles.create(&unknown, &[1.0]).expect("it is kept");
+        let text = fs::read_to_string(profiles.folder().join("ben").join(PROFILE)).expect("it is there");
+        assert!(!text.contains("loudness"), "{text}");
+    }
+
+    #[test]
+    fn a_style_in_another_form_is_kept_as_it_is() {
+        let (_folder, profiles) = folder();
+        profiles.create_bytes(&profile("anna"), b"no numbers").expect("it is kept");
+        let (loaded, style) = profiles.load_bytes("anna").expect("it is there");
+        assert_eq!((loaded, &style[..]), (profile("anna"), &b"no numbers"[..]));
+        // Who takes it for numbers is told: they would be two and a half.
+        assert!(matches!(profiles.load("anna"), Err(CloningError::Damaged { .. })));
+        for wrong in [&[][..], &vec![0; MAX_STYLE + 1]] {
+            let refused = profiles.create_bytes(&profile("b"), wrong);
+            assert!(matches!(refused, Err(CloningError::Damaged { .. })), "{} bytes", wrong.len());
+        }
     }
 
     #[test]

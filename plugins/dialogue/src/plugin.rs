@@ -6,8 +6,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use visage_core::{Language, Script, language_of};
 use visage_schedule::{
-    ActiveCharacter, Conversation, Heard, MediaClock, Say, SetEmotion, Sounding, Speak, StopSpeaking, Transcript,
-    UserText, VisageSystems, VoiceActivity,
+    ActiveCharacter, CancelTurn, Conversation, Heard, MediaClock, Say, SetEmotion, Sounding, Speak, StopSpeaking,
+    Transcript, UserText, VisageSystems, VoiceActivity,
 };
 
 use crate::{
@@ -68,6 +68,7 @@ struct Talk {
 #[derive(SystemParam)]
 struct Ears<'w, 's> {
     say: MessageReader<'w, 's, Say>,
+    cancels: MessageReader<'w, 's, CancelTurn>,
     wrote: MessageReader<'w, 's, UserText>,
     heard: MessageReader<'w, 's, Heard>,
     voice: MessageReader<'w, 's, VoiceActivity>,
@@ -118,8 +119,8 @@ fn converse(
             Output::Emotion(emotion, strength) => {
                 ears.emotions.write(SetEmotion { emotion, strength });
             }
-            Output::Speak { turn, text, language, emotion } => {
-                mouth.speak.write(Speak { turn, text, language, emotion });
+            Output::Speak { turn, queue, text, language, emotion } => {
+                mouth.speak.write(Speak { turn, queue, text, language, emotion });
             }
             Output::Line { speaker, text, language, is_final } => {
                 mouth.transcript.write(Transcript { speaker, text, language, is_final });
@@ -135,14 +136,15 @@ impl Ears<'_, '_> {
     /// where the orders came in (`visage_schedule::Orders`).
     fn inputs(&mut self, last: &mut Option<Language>, own: Language) -> Vec<Input> {
         let mut inputs: Vec<Input> = self.stops_read.read(&self.stops).map(|_| Input::Stop).collect();
+        inputs.extend(self.cancels.read().map(|CancelTurn(turn)| Input::Cancel(*turn)));
         inputs
             .extend(self.emotions_read.read(&self.emotions).map(|order| Input::Emotion(order.emotion, order.strength)));
         inputs.extend(self.voice.read().map(|activity| Input::Voice(activity.speaking)));
-        inputs.extend(self.say.read().map(|Say { text, language, emotion }| {
+        inputs.extend(self.say.read().map(|Say { text, language, emotion, queue }| {
             // Neither tags nor their English names say which language a text is in, unless it says so itself.
             let (script, _) = Script::read(text);
             let language = language.or(script.language).unwrap_or_else(|| language_of(&script.plain(), own));
-            Input::Say { text: text.clone(), language, emotion: *emotion }
+            Input::Say { text: text.clone(), language, emotion: *emotion, queue: *queue }
         }));
         for UserText { text } in self.wrote.read() {
             let language = language_of(text, last.unwrap_or(own));
@@ -179,7 +181,7 @@ fn local_time() -> Now {
 #[cfg(test)]
 mod tests {
     use visage_core::Emotion;
-    use visage_schedule::SchedulePlugin;
+    use visage_schedule::{QueueMode, SchedulePlugin};
 
     use super::*;
 
@@ -193,6 +195,10 @@ mod tests {
         ));
         app.finish();
         app
+    }
+
+    fn say(text: &str) -> Say {
+        Say { text: text.into(), language: None, emotion: None, queue: QueueMode::Replace }
     }
 
     fn tick(app: &mut App) {
@@ -226,7 +232,7 @@ mod tests {
         ];
         for (text, language, shown) in cases {
             let mut app = app();
-            app.world_mut().write_message(Say { text: text.into(), language: None, emotion: None });
+            app.world_mut().write_message(say(text));
             tick(&mut app);
             let (spoken, lines) = (all::<Speak>(&app), all::<Transcript>(&app));
             assert_eq!((spoken[0].text.as_str(), spoken[0].language), (text, language));
@@ -234,19 +240,35 @@ mod tests {
         }
         // Tags alone are nothing to say.
         let mut app = app();
-        app.world_mut().write_message(Say { text: "[sad] [pause]".into(), language: None, emotion: None });
+        app.world_mut().write_message(say("[sad] [pause]"));
         tick(&mut app);
         assert!(all::<Speak>(&app).is_empty() && all::<Transcript>(&app).is_empty());
     }
 
     #[test]
+    fn how_a_text_is_queued_and_what_is_taken_back_goes_to_the_voice() {
+        let mut app = app();
+        for queue in [QueueMode::Replace, QueueMode::Append, QueueMode::Next] {
+            app.world_mut().write_message(Say { queue, ..say("One.") });
+        }
+        tick(&mut app);
+        let spoken: Vec<_> = all::<Speak>(&app).iter().map(|speak| (speak.turn.0, speak.queue)).collect();
+        assert_eq!(spoken, [(1, QueueMode::Replace), (2, QueueMode::Append), (3, QueueMode::Next)]);
+        assert_eq!(all::<Transcript>(&app).len(), 1, "what waits is shown when it is said");
+        app.world_mut().write_message(CancelTurn(visage_core::TurnId(1)));
+        app.world_mut().write_message(CancelTurn(visage_core::TurnId(2)));
+        tick(&mut app);
+        assert_eq!(*app.world().resource::<Conversation>(), Conversation::Thinking);
+        app.world_mut().write_message(CancelTurn(visage_core::TurnId(3)));
+        tick(&mut app);
+        assert_eq!(*app.world().resource::<Conversation>(), Conversation::Idle);
+        assert!(all::<StopSpeaking>(&app).is_empty());
+    }
+
+    #[test]
     fn our_own_stop_and_emotion_are_not_taken_for_a_persons() {
         let mut app = app();
-        app.world_mut().write_message(Say {
-            text: "One two three.".into(),
-            language: None,
-            emotion: Some(Emotion::Sad),
-        });
+        app.world_mut().write_message(Say { emotion: Some(Emotion::Sad), ..say("One two three.") });
         tick(&mut app);
         app.world_mut().resource_mut::<Sounding>().busy = true;
         app.world_mut().write_message(VoiceActivity { speaking: true });

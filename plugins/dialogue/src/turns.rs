@@ -1,8 +1,10 @@
 //! Whose turn it is: a state machine over ticks. It decides what is spoken, when the character is interrupted, and which
 //! lines the transcript has; it makes no sound and knows no clock but the index of the tick.
 
+use std::collections::VecDeque;
+
 use visage_core::{Emotion, Language, Script, TICK_HZ, Tick, TurnCounter, TurnId, plain};
-use visage_schedule::{Conversation, Speaker};
+use visage_schedule::{Conversation, QueueMode, Speaker};
 
 use crate::{responder::Reply, words::likeness};
 
@@ -18,6 +20,9 @@ const ANSWER_STRENGTH: f32 = 0.8;
 const EMOTION_STAYS: u64 = 36;
 /// Ticks after the character's last sound in which its words may still come back from the microphone.
 const ECHO_STAYS: u64 = 3 * TICK_HZ as u64;
+/// Turns that are remembered while the character speaks: as many as the voice lets wait, and those that were said. The oldest
+/// is forgotten for a further one, which matters to nobody once it has been said.
+const TURNS_KEPT: usize = 64;
 /// Share of heard words found in what the character has just said from which they are its own, and how many words that
 /// takes: a person may well repeat one.
 const OWN_WORDS: f32 = 0.7;
@@ -34,6 +39,8 @@ pub enum Input {
         language: Language,
         /// With which emotion.
         emotion: Option<Emotion>,
+        /// When.
+        queue: QueueMode,
     },
     /// A person wrote this to the character.
     Wrote {
@@ -55,6 +62,8 @@ pub enum Input {
     Voice(bool),
     /// A person wants silence.
     Stop,
+    /// A person takes one turn back.
+    Cancel(TurnId),
     /// A person has set the emotion, and how much of it, 0..=1.
     Emotion(Emotion, f32),
 }
@@ -68,6 +77,8 @@ pub enum Output {
     Speak {
         /// As what.
         turn: TurnId,
+        /// When.
+        queue: QueueMode,
         /// What.
         text: String,
         /// In which language.
@@ -99,11 +110,30 @@ pub struct Voice {
     pub busy: bool,
 }
 
+/// What the character was told to say.
+#[derive(Debug)]
+struct Told {
+    turn: TurnId,
+    /// Without mark-up.
+    text: String,
+    language: Language,
+    /// Whether it has an emotion of its own.
+    feels: bool,
+    /// Whether its line stands in the transcript.
+    shown: bool,
+}
+
 /// The state.
 #[derive(Debug, Default)]
 pub struct Turns {
     barge_in_ticks: u64,
     counter: TurnCounter,
+    /// The first turn that counts: sound of earlier ones dies away.
+    first: TurnId,
+    /// What is said and waits, and what was said just before it.
+    told: VecDeque<Told>,
+    /// The turn that sounded last.
+    sounded: TurnId,
     state: Conversation,
     /// When the state began.
     since: Tick,
@@ -143,6 +173,7 @@ impl Turns {
         if voice.turn.is_some() {
             self.last_sound = Some(tick);
         }
+        self.hear(voice, &mut out);
         for input in inputs {
             self.take(tick, input, voice, answer, &mut out);
         }
@@ -159,9 +190,9 @@ impl Turns {
         out: &mut Vec<Output>,
     ) {
         match input {
-            Input::Say { text, language, emotion } => {
+            Input::Say { text, language, emotion, queue } => {
                 if !plain(&text).trim().is_empty() {
-                    self.speak(tick, text, language, emotion, out);
+                    self.speak(tick, text, language, emotion, queue, out);
                 }
             }
             Input::Wrote { text, language } => {
@@ -192,8 +223,15 @@ impl Turns {
             }
             Input::Stop => {
                 // A new turn makes stale whatever was on its way to be spoken.
-                self.counter.begin();
+                self.first = self.counter.begin();
+                self.told.clear();
                 if self.state != Conversation::Listening {
+                    self.enter(tick, Conversation::Idle);
+                }
+            }
+            Input::Cancel(turn) => {
+                self.told.retain(|told| told.turn != turn);
+                if self.told.is_empty() && self.state == Conversation::Thinking {
                     self.enter(tick, Conversation::Idle);
                 }
             }
@@ -212,11 +250,12 @@ impl Turns {
                 if self.voice_since.is_some_and(|since| tick.0 - since.0 >= self.barge_in_ticks)
                     && (voice.busy || age > 1) =>
             {
-                self.counter.begin();
+                self.first = self.counter.begin();
+                self.told.clear();
                 out.push(Output::Stop);
                 self.enter(tick, Conversation::Listening);
             }
-            Conversation::Thinking if voice.turn == Some(self.counter.current()) => {
+            Conversation::Thinking if voice.turn.is_some_and(|turn| turn >= self.first) => {
                 self.enter(tick, Conversation::Speaking);
             }
             Conversation::Thinking if age > PATIENCE || age > TAKE_UP && !voice.busy => {
@@ -250,18 +289,61 @@ impl Turns {
             // The face answers before the voice does.
             out.push(Output::Emotion(emotion, ANSWER_STRENGTH));
         }
-        self.speak(tick, reply.text, language, reply.emotion, out);
+        self.speak(tick, reply.text, language, reply.emotion, QueueMode::Replace, out);
     }
 
-    fn speak(&mut self, tick: Tick, text: String, language: Language, emotion: Option<Emotion>, out: &mut Vec<Output>) {
+    fn speak(
+        &mut self,
+        tick: Tick,
+        text: String,
+        language: Language,
+        emotion: Option<Emotion>,
+        queue: QueueMode,
+        out: &mut Vec<Output>,
+    ) {
         let turn = self.counter.begin();
+        let speaks = matches!(self.state, Conversation::Thinking | Conversation::Speaking);
+        // What waits for others stands in the transcript when it is said.
+        let shown = queue == QueueMode::Replace || !speaks;
+        if shown {
+            self.told.clear();
+        }
+        if queue == QueueMode::Replace {
+            self.first = turn;
+        }
         // Wrong mark-up is the voice's to tell.
         let (script, _) = Script::read(&text);
-        self.borrowed |= emotion.is_some() || script.has_emotion();
-        self.said = script.plain();
-        self.enter(tick, Conversation::Thinking);
-        self.line(Speaker::Avatar, self.said.clone(), language, true, out);
-        out.push(Output::Speak { turn, text, language, emotion });
+        let feels = emotion.is_some() || script.has_emotion();
+        let words = script.plain();
+        if shown {
+            self.borrowed |= feels;
+            self.enter(tick, Conversation::Thinking);
+            self.line(Speaker::Avatar, words.clone(), language, true, out);
+        }
+        if self.told.len() == TURNS_KEPT {
+            self.told.pop_front();
+        }
+        self.told.push_back(Told { turn, text: words, language, feels, shown });
+        out.push(Output::Speak { turn, queue, text, language, emotion });
+    }
+
+    /// Another turn begins to sound, or goes on: its line stands in the transcript, and the face is not left with the emotion
+    /// of another one.
+    fn hear(&mut self, voice: Voice, out: &mut Vec<Output>) {
+        let Some(turn) = voice.turn.filter(|turn| *turn != self.sounded) else { return };
+        self.sounded = turn;
+        let Some(told) = self.told.iter_mut().find(|told| told.turn == turn) else { return };
+        self.said.clone_from(&told.text);
+        let line = (!std::mem::replace(&mut told.shown, true)).then(|| (told.text.clone(), told.language));
+        let feels = told.feels;
+        if let Some((text, language)) = line {
+            self.line(Speaker::Avatar, text, language, true, out);
+        }
+        if self.borrowed && !feels {
+            let (emotion, strength) = self.baseline;
+            out.push(Output::Emotion(emotion, strength));
+        }
+        self.borrowed = feels;
     }
 
     fn line(&self, speaker: Speaker, text: String, language: Language, is_final: bool, out: &mut Vec<Output>) {

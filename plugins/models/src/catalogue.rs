@@ -81,11 +81,24 @@ pub struct Model {
     /// What else is fetched with it on a machine that has what it is for.
     #[serde(default)]
     pub with: Vec<Companions>,
+    /// How it is made, if whoever uses it has to make it. Such a model has no sources, and its files no hashes.
+    #[serde(default)]
+    pub made: Option<Made>,
     /// Its files.
     pub files: Vec<ModelFile>,
     /// Where the files come from, in the order in which they are tried. A source need not have all of them.
     #[serde(default)]
     pub sources: Vec<Source>,
+}
+
+/// How a model is made that nobody may hand out, or that differs from machine to machine.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    /// What its licence allows and what it does not, in a person's words.
+    pub terms: String,
+    /// What to do, in this order. `{folder}` stands for the folder that its files belong into.
+    pub steps: Vec<String>,
 }
 
 /// Models that another one is faster with, on some machines.
@@ -111,8 +124,22 @@ pub enum Hardware {
 pub struct ModelFile {
     /// Its name in the model's folder.
     pub name: String,
-    /// The contents that are accepted. More than one when sources differ in ways that do not matter.
+    /// The contents that are accepted. More than one when sources differ in ways that do not matter; none if its user makes
+    /// it, and then anything is.
+    #[serde(default)]
     pub forms: Vec<Form>,
+}
+
+impl ModelFile {
+    /// Whether a file of so many bytes may be it.
+    pub(crate) fn may_have(&self, size: u64) -> bool {
+        if self.forms.is_empty() { size > 0 } else { self.forms.iter().any(|form| form.size == size) }
+    }
+
+    /// Whether a content is one that is accepted.
+    pub(crate) fn accepts(&self, found: &Form) -> bool {
+        if self.forms.is_empty() { found.size > 0 } else { self.forms.contains(found) }
+    }
 }
 
 /// An accepted content of a file.
@@ -307,7 +334,7 @@ impl Model {
         self.files.iter().find(|file| file.name == name)
     }
 
-    /// Bytes of all files, in their first form.
+    /// Bytes of all files, in their first form; 0 if its user makes it.
     pub fn size(&self) -> u64 {
         self.files.iter().filter_map(|file| file.forms.first()).map(|form| form.size).sum()
     }
@@ -326,7 +353,7 @@ impl Model {
             if file.name.is_empty() || file.name.starts_with('.') || file.name.contains(['/', '\\']) {
                 return Err(format!("{:?} is no file name", file.name));
             }
-            if file.forms.is_empty() {
+            if file.forms.is_empty() && self.made.is_none() {
                 return Err(format!("{} has no hash", file.name));
             }
             for form in &file.forms {
@@ -335,6 +362,15 @@ impl Model {
                     return Err(format!("{} has a malformed hash or no size", file.name));
                 }
             }
+        }
+        if let Some(Made { terms, steps }) = &self.made {
+            if terms.trim().is_empty() || steps.is_empty() {
+                return Err("it does not say how it is made, or under which terms".to_owned());
+            }
+            if self.shipped.is_some() || self.default || !self.sources.is_empty() {
+                return Err("its user makes it, so nobody else has it".to_owned());
+            }
+            return Ok(());
         }
         if self.shipped.is_none() && self.sources.is_empty() {
             return Err("nobody has it".to_owned());
@@ -440,6 +476,33 @@ mod tests {
         ];
         for (id, sha256, source) in cases {
             assert!(catalogue(id, sha256, source).is_err(), "{id} {sha256} {source}");
+        }
+    }
+
+    #[test]
+    fn who_makes_a_model_is_told_how() {
+        let read = |made: &str, rest: &str| {
+            Catalogue::read(&format!(
+                r#"(models: [(
+                    id: "a", job: "j", licence: "MIT", origin: "o", without: "w", {made} files: [(name: "a.bin")], {rest}
+                )])"#
+            ))
+        };
+        let good = r#"made: (terms: "for everybody", steps: ["make it"]),"#;
+        let model = read(good, "").expect("it says how").models.remove(0);
+        assert_eq!(model.size(), 0);
+        assert!(model.files[0].may_have(1) && !model.files[0].may_have(0));
+        let cases = [
+            ("", "", "a.bin has no hash"),
+            (r#"made: (terms: " ", steps: ["make it"]),"#, "", "under which terms"),
+            (r#"made: (terms: "for everybody", steps: []),"#, "", "how it is made"),
+            (good, "default: true,", "nobody else has it"),
+            (good, r#"shipped: "models/a","#, "nobody else has it"),
+            (good, r#"sources: [Web({"a.bin": "https://example.com/a.bin"})],"#, "nobody else has it"),
+        ];
+        for (made, rest, words) in cases {
+            let error = read(made, rest).expect_err(words).to_string();
+            assert!(error.contains(words), "{error}");
         }
     }
 

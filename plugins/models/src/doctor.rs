@@ -95,6 +95,12 @@ pub fn checks(catalogue: &Catalogue, store: &Store) -> Vec<Check> {
         let name = format!("model {}", model.id);
         let fetch = format!("run `visage models fetch {}`; without it: {}", model.id, model.without);
         checks.push(match store.state(model) {
+            State::Present if model.made.is_some() => Check::ok(&name, format!("{} ({})", model.job, model.licence)),
+            State::Missing if model.made.is_some() => optional(
+                &name,
+                format!("optional, made by its user: {} ({})", model.job, model.licence),
+                format!("`visage models fetch {}` says how", model.id),
+            ),
             State::Present => Check::ok(&name, model.job.clone()),
             State::Damaged => Check::failed(&name, "a file has the wrong length", fetch),
             State::Missing if model.shipped.is_some() => Check::failed(
@@ -216,6 +222,9 @@ mod tests {
         assert!(whisper.advice.contains("visage models fetch whisper-base"), "{}", whisper.advice);
         let optional = find("model piper-de-thorsten");
         assert_eq!((optional.status, optional.advice.as_str()), (Status::Ok, ""));
+        let made = find("model xtts-v2");
+        assert_eq!((made.status, made.advice.as_str()), (Status::Ok, "`visage models fetch xtts-v2` says how"));
+        assert!(made.found.contains("made by its user") && made.found.contains("CPML"), "{}", made.found);
         assert!(checks.iter().any(|check| check.name == "ONNX Runtime"));
     }
 

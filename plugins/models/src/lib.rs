@@ -33,7 +33,7 @@ mod tensor;
 mod whisper;
 
 pub use catalogue::{
-    Catalogue, CatalogueError, Companions, Form, Hardware, Model, ModelFile, Package, Recipe, Registry, Source,
+    Catalogue, CatalogueError, Companions, Form, Hardware, Made, Model, ModelFile, Package, Recipe, Registry, Source,
     platform,
 };
 pub use device::{DeviceTensor, Input};

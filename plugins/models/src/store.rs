@@ -121,7 +121,7 @@ impl Store {
         let file = model.file(name).ok_or_else(unknown)?;
         let path = self.path(model, file);
         match fs::metadata(&path) {
-            Ok(found) if file.forms.iter().any(|form| form.size == found.len()) => Ok(path),
+            Ok(found) if file.may_have(found.len()) => Ok(path),
             Ok(found) => Err(ModelError::Damaged { id: model.id.clone(), path, found: found.len() }),
             Err(_) if model.shipped.is_some() => Err(ModelError::NotInstalled { path }),
             Err(_) => Err(ModelError::Missing { id: model.id.clone(), path }),
@@ -138,12 +138,22 @@ impl Store {
 
     /// Whether a model is there, judged by the lengths of its files. The worst file decides.
     pub fn state(&self, model: &Model) -> State {
-        let of_file = |file: &ModelFile| match self.file_of(model, &file.name) {
+        model.files.iter().map(|file| self.state_of(model, file)).max().unwrap_or(State::Missing)
+    }
+
+    /// The same for one of its files.
+    pub(crate) fn state_of(&self, model: &Model, file: &ModelFile) -> State {
+        match self.file_of(model, &file.name) {
             Ok(_) => State::Present,
             Err(ModelError::Damaged { .. }) => State::Damaged,
             Err(_) => State::Missing,
-        };
-        model.files.iter().map(of_file).max().unwrap_or(State::Missing)
+        }
+    }
+
+    /// Bytes of a model: as it is published or, if its user makes it, as it lies here.
+    pub fn size(&self, model: &Model) -> u64 {
+        let lies_here = |file: &ModelFile| fs::metadata(self.path(model, file)).map_or(0, |found| found.len());
+        if model.made.is_some() { model.files.iter().map(lies_here).sum() } else { model.size() }
     }
 }
 
@@ -203,6 +213,27 @@ mod tests {
         assert_eq!(store.file_of(&model, "a.bin").expect("it is there"), path);
         assert_eq!(store.state(&model), State::Present);
         assert!(matches!(store.file_of(&model, "b.bin"), Err(ModelError::NoSuchFile { .. })));
+    }
+
+    #[test]
+    fn what_its_user_made_is_there_when_all_of_it_is() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::at(folder.path());
+        let text = r#"(models: [(
+            id: "m", job: "j", licence: "MIT", origin: "o", without: "w", made: (terms: "t", steps: ["s"]),
+            files: [(name: "a.bin"), (name: "b.bin")],
+        )])"#;
+        let model = Catalogue::read(text).expect("it is good").models.remove(0);
+        fs::create_dir_all(store.folder("m")).expect("a temporary folder");
+        for (file, bytes, state, size) in [
+            ("a.bin", &b"abc"[..], State::Missing, 3),
+            ("b.bin", b"", State::Damaged, 3),
+            ("b.bin", b"whatever", State::Present, 11),
+            ("a.bin", b"", State::Damaged, 8),
+        ] {
+            fs::write(store.folder("m").join(file), bytes).expect("a temporary folder");
+            assert_eq!((store.state(&model), store.size(&model)), (state, size), "{file} has {} bytes", bytes.len());
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use visage_models::{
-    Catalogue, Clients, FetchError, Fetcher, Form, Model, ModelFile, Package, Patience, Quiet, Recipe, Registry,
+    Catalogue, Clients, FetchError, Fetcher, Form, Made, Model, ModelFile, Package, Patience, Quiet, Recipe, Registry,
     Source, State, Store, list, verify,
 };
 
@@ -42,6 +42,7 @@ fn catalogue(sources: Vec<Source>) -> Catalogue {
         without: "nothing is lost".into(),
         voices: vec![],
         with: vec![],
+        made: None,
         files: vec![ModelFile { name: NAME.into(), forms: vec![form(&content())] }],
         sources,
     };
@@ -243,6 +244,51 @@ fn without_any_source_the_message_names_what_is_missing_and_what_works() {
     for part in ["m (tests)", "without it: nothing is lost", "visage models fetch m", "--from"] {
         assert!(error.contains(part), "{part} is not in: {error}");
     }
+}
+
+/// A catalogue with one model that its user makes.
+fn made() -> Catalogue {
+    let mut catalogue = catalogue(vec![]);
+    let model = &mut catalogue.models[0];
+    model.default = false;
+    model.made = Some(Made { terms: "For no money.".into(), steps: vec!["look".into(), "write {folder}".into()] });
+    model.files[0].forms.clear();
+    catalogue
+}
+
+#[test]
+fn who_has_to_make_a_model_is_told_how_and_nothing_is_written() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let error = fetcher(&folder).fetch(&made(), &["m"], &Quiet).expect_err("nobody has it").to_string();
+    let place = folder.path().join("m").display().to_string();
+    for part in
+        ["m (tests)", "licence: MIT. For no money.", "1. look\n", &format!("2. write {place}\n"), "nothing is lost"]
+    {
+        assert!(error.contains(part), "{part} is not in: {error}");
+    }
+    assert!(!error.contains("--from") && !error.contains("tried"), "{error}");
+    assert_eq!(left(&folder), Vec::<String>::new());
+    assert_eq!(
+        verify(&made(), &Store::at(folder.path()), &["m"], &Quiet).expect("it is known")[0].state,
+        State::Missing
+    );
+}
+
+#[test]
+fn a_made_model_is_copied_as_it_is_and_is_there() {
+    let from = TempDir::new().expect("a temporary folder");
+    let folder = TempDir::new().expect("a temporary folder");
+    let copying = Fetcher { folder: Some(from.path().into()), ..fetcher(&folder) };
+    let error = copying.fetch(&made(), &["m"], &Quiet).expect_err("the folder is empty").to_string();
+    assert!(error.contains("it has no a.bin") && error.contains("1. look"), "{error}");
+    fs::write(from.path().join(NAME), b"of its user's making").expect("a temporary folder");
+    copying.fetch(&made(), &["m"], &Quiet).expect("it is copied");
+    let store = Store::at(folder.path());
+    let listed = &list(&made(), &store)[0];
+    assert_eq!((listed.state, listed.size, listed.made), (State::Present, 20, true));
+    assert_eq!(verify(&made(), &store, &["m"], &Quiet).expect("it is known")[0].state, State::Present);
+    fetcher(&folder).fetch(&made(), &["m"], &Quiet).expect("it is there");
+    assert_eq!(names(&folder), [NAME]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bevy_egui::egui::{Button, ComboBox, Grid, Key, RichText, ScrollArea, Slider, TextEdit, Ui};
 use visage_core::Emotion;
-use visage_schedule::{CharacterEdit, CharacterSummary, DeviceState, RemoteCommand, Speaker, VoiceInfo};
+use visage_schedule::{CharacterEdit, CharacterSummary, DeviceState, QueueMode, RemoteCommand, Speaker, VoiceInfo};
 
 use crate::{gallery::Gallery, graph, shelf::Card};
 
@@ -197,7 +197,8 @@ impl Panel {
         ui.horizontal(|ui| {
             let ready = !self.text.trim().is_empty();
             if ui.add_enabled(ready, Button::new("Speak")).on_hover_text("The character says this").clicked() {
-                orders.push(RemoteCommand::Say { text: self.take_text(), language: None, emotion: None });
+                let (text, queue) = (self.take_text(), QueueMode::Replace);
+                orders.push(RemoteCommand::Say { text, language: None, emotion: None, queue });
             }
             let ask = ui.add_enabled(ready, Button::new("Ask")).on_hover_text("The character answers this (Enter)");
             if ready && (ask.clicked() || enter) {

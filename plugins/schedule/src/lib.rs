@@ -30,8 +30,8 @@ pub use doors::{
     RigDoor, RigError, RigRequest, SpeechDoor, SpeechError, SpeechPiece, SpeechRequest, StillDoor, StillRequest,
 };
 pub use messages::{
-    Activate, CharacterEdit, EditCharacter, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady,
-    PreparePortrait, Problem, Say, SetEmotion, Speak, Speaker, StopSpeaking, Transcript, TryFace, UserText,
+    Activate, CancelTurn, CharacterEdit, EditCharacter, FrameReady, Heard, Hearing, MicrophoneSound, PortraitReady,
+    PreparePortrait, Problem, QueueMode, Say, SetEmotion, Speak, Speaker, StopSpeaking, Transcript, TryFace, UserText,
     UtteranceStarted, VoiceActivity,
 };
 pub use plugin::SchedulePlugin;
@@ -41,7 +41,7 @@ pub use remote::{
 pub use resources::{
     ActiveCharacter, CharacterProfile, Conversation, CurrentPose, DeviceState, Devices, EmotionPreset, FaceLayers,
     IdleMotion, IntentReply, MediaClock, Mood, Notices, Personality, RendererChoice, RendererState, Renderers,
-    Sounding, StageImage, VoiceSettings, WARP,
+    Sounding, SpokenTurn, SpokenTurns, StageImage, VoiceSettings, WARP,
 };
 pub use sets::{AnimateSystems, IngestSystems, VisageSystems};
 pub use voices::{ChoiceError, Cloned, ListVoices, VoiceInfo, choose_voice, language_in, languages, voices_named};

@@ -4,10 +4,24 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use visage_core::{Emotion, FacePose, Frame, Language, PortraitId, PortraitSource, Rig, TurnId};
 
-/// Somebody (page, window, REST) wants the avatar to say a text, replacing what it says now. Written in Ingest, read by
-/// `dialogue`.
+/// Where a text goes among those that are said and wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueMode {
+    /// Instead of everything that is said and waits.
+    #[default]
+    Replace,
+    /// As soon as the piece (a sentence, as a rule) that sounds has ended. What it cuts in on goes on afterwards. Several
+    /// such texts keep their order.
+    Next,
+    /// After everything that waits.
+    Append,
+}
+
+/// Somebody (page, window, REST) wants the avatar to say a text. Written in Ingest, read by `dialogue`.
 #[derive(Message, Clone, Debug)]
 pub struct Say {
     /// What to say; may hold several sentences.
@@ -16,6 +30,8 @@ pub struct Say {
     pub language: Option<Language>,
     /// The emotion to say it with.
     pub emotion: Option<Emotion>,
+    /// When it is said.
+    pub queue: QueueMode,
 }
 
 /// A person wrote something to the character. Written in Ingest, read by `dialogue`, which answers it.
@@ -29,6 +45,11 @@ pub struct UserText {
 /// by `dialogue` (a new turn begins) and `voice`.
 #[derive(Message, Clone, Copy, Debug, Default)]
 pub struct StopSpeaking;
+
+/// A turn is taken back: it falls silent if it sounds, and is not said if it waits. The others go on. Written in Ingest,
+/// read by `dialogue` and `voice`.
+#[derive(Message, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CancelTurn(pub TurnId);
 
 /// The character takes on an emotion until told otherwise. Written in Ingest and Decide, read by `emotion`.
 #[derive(Message, Clone, Copy, Debug)]
@@ -133,8 +154,10 @@ pub struct Heard {
 /// A turn is to be spoken. Written in Decide by `dialogue`, read in Speak by `voice`.
 #[derive(Message, Clone, Debug)]
 pub struct Speak {
-    /// The turn, newer than all before it.
+    /// The turn, newer than all before it; or one that is being said, whose further text follows it.
     pub turn: TurnId,
+    /// When a new turn is said.
+    pub queue: QueueMode,
     /// The whole text.
     pub text: String,
     /// The language to speak it in.

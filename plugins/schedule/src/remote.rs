@@ -8,15 +8,18 @@ use bevy::{ecs::system::SystemParam, prelude::*};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use utoipa::ToSchema;
-use visage_core::{Blendshape, Emotion, FacePose, HeadPose, LONGEST_TEXT, Language};
+use visage_core::{Blendshape, Emotion, FacePose, HeadPose, LONGEST_TEXT, Language, TurnId};
 
-use crate::{Activate, Hearing, Problem, Say, SetEmotion, Speaker, StopSpeaking, TryFace, UserText};
+use crate::{
+    Activate, CancelTurn, Hearing, Problem, QueueMode, Say, SetEmotion, Speaker, SpokenTurn, StopSpeaking, TryFace,
+    UserText,
+};
 
 /// An order from outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum RemoteCommand {
-    /// Say this text now.
+    /// Say this text.
     Say {
         /// One or more sentences.
         text: String,
@@ -26,6 +29,9 @@ pub enum RemoteCommand {
         /// The emotion to say it with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         emotion: Option<Emotion>,
+        /// When: instead of everything else, unless it says otherwise.
+        #[serde(default)]
+        queue: QueueMode,
     },
     /// The person wrote this to the character, which answers it as if it had been spoken.
     Chat {
@@ -34,6 +40,11 @@ pub enum RemoteCommand {
     },
     /// Be silent.
     Stop,
+    /// Take one turn back, whether it is said or waits.
+    Cancel {
+        /// Its id: one of `speech` of the state.
+        turn: TurnId,
+    },
     /// Show an emotion until told otherwise.
     Emotion {
         /// Which.
@@ -101,6 +112,9 @@ pub enum RemoteEvent {
         characters: Vec<CharacterSummary>,
         /// Whether microphone sound is listened to.
         listening: bool,
+        /// The turns that are said and wait, in the order in which they go on; left out if there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        speech: Vec<SpokenTurn>,
         /// What draws the character: "warp", "liveportrait", …
         #[serde(default)]
         renderer: String,
@@ -166,6 +180,7 @@ pub struct Orders<'w> {
     chat: ResMut<'w, Messages<UserText>>,
     problem: MessageWriter<'w, Problem>,
     stop: MessageWriter<'w, StopSpeaking>,
+    cancel: MessageWriter<'w, CancelTurn>,
     emotion: MessageWriter<'w, SetEmotion>,
     hearing: MessageWriter<'w, Hearing>,
     activate: MessageWriter<'w, Activate>,
@@ -182,13 +197,16 @@ impl Orders<'_> {
             return;
         }
         match order {
-            RemoteCommand::Say { text, language, emotion } => {
-                self.say.write(Say { text, language, emotion });
+            RemoteCommand::Say { text, language, emotion, queue } => {
+                self.say.write(Say { text, language, emotion, queue });
             }
             RemoteCommand::Chat { text } => {
                 self.chat.write(UserText { text });
             }
             RemoteCommand::Stop => self.stop(),
+            RemoteCommand::Cancel { turn } => {
+                self.cancel.write(CancelTurn(turn));
+            }
             RemoteCommand::Emotion { emotion, strength } => {
                 self.emotion.write(SetEmotion { emotion, strength: strength.clamp(0.0, 1.0) });
             }
@@ -232,14 +250,18 @@ pub fn check_length(text: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
+    fn say(text: &str, queue: QueueMode) -> RemoteCommand {
+        RemoteCommand::Say { text: text.into(), language: None, emotion: None, queue }
+    }
+
     #[test]
     fn orders_read_as_documented() {
         let cases = [
-            (
-                r#"{"type":"say","text":"Hi."}"#,
-                RemoteCommand::Say { text: "Hi.".into(), language: None, emotion: None },
-            ),
+            (r#"{"type":"say","text":"Hi."}"#, say("Hi.", QueueMode::Replace)),
+            (r#"{"type":"say","text":"Hi.","queue":"next"}"#, say("Hi.", QueueMode::Next)),
+            (r#"{"type":"say","text":"Hi.","queue":"append"}"#, say("Hi.", QueueMode::Append)),
             (r#"{"type":"stop"}"#, RemoteCommand::Stop),
+            (r#"{"type":"cancel","turn":7}"#, RemoteCommand::Cancel { turn: TurnId(7) }),
             (
                 r#"{"type":"emotion","emotion":"happy"}"#,
                 RemoteCommand::Emotion { emotion: Emotion::Happy, strength: 1.0 },
@@ -249,6 +271,7 @@ mod tests {
         for (json, order) in cases {
             assert_eq!(serde_json::from_str::<RemoteCommand>(json).expect(json), order);
         }
+        assert!(serde_json::from_str::<RemoteCommand>(r#"{"type":"say","text":"a","queue":"soon"}"#).is_err());
         // serde cannot say this of orders without fields.
         assert!(serde_json::from_str::<RemoteCommand>(r#"{"type":"chat","text":"a","now":true}"#).is_err());
     }
@@ -272,18 +295,20 @@ mod tests {
 
     #[test]
     fn orders_of_one_tick_hold_in_the_order_of_their_arrival() {
-        let say = |text: &str| RemoteCommand::Say { text: text.into(), language: None, emotion: None };
+        let say = |text: &str| say(text, QueueMode::Replace);
         let (stop, become_theo) = (RemoteCommand::Stop, RemoteCommand::Activate { id: "theo".into() });
         check(&[say("a")], &["a"], false, 0);
         check(&[say("a"), stop.clone()], &[], true, 0);
         check(&[stop.clone(), say("a")], &["a"], true, 0);
         check(&[say("a"), stop, say("b")], &["b"], true, 0);
         check(&[say("a"), become_theo, say("b")], &["b"], true, 0);
+        // A turn that is taken back takes no other one with it.
+        check(&[say("a"), RemoteCommand::Cancel { turn: TurnId(1) }, say("b")], &["a", "b"], false, 0);
     }
 
     #[test]
     fn a_text_that_is_too_long_is_refused_in_words() {
-        let say = |length: usize| RemoteCommand::Say { text: "ä".repeat(length), language: None, emotion: None };
+        let say = |length: usize| say(&"ä".repeat(length), QueueMode::Append);
         check(&[say(LONGEST_TEXT)], &[&"ä".repeat(LONGEST_TEXT)], false, 0);
         check(&[say(LONGEST_TEXT + 1)], &[], false, 1);
         check(&[RemoteCommand::Chat { text: "a".repeat(LONGEST_TEXT + 1) }], &[], false, 1);

@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bevy::prelude::*;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use visage_core::{
     AudioBlock, Backdrop, Emotion, EmotionWeights, FacePose, Language, PhonemeTimeline, PortraitSource, Rig, Tick,
     TurnId, Utterance, VisemeWeights, emotion_face,
@@ -46,6 +48,21 @@ impl Sounding {
     }
 }
 
+/// A turn that is said or waits to be said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SpokenTurn {
+    /// Its id, by which it can be taken back.
+    #[schema(value_type = u64)]
+    pub turn: TurnId,
+    /// The first 80 characters of its text, without mark-up; empty for a sound that was not made here.
+    pub text: String,
+}
+
+/// The turns that are said and wait, in the order in which they go on; the first one is said now. Written in Speak by
+/// `voice`.
+#[derive(Resource, Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpokenTurns(pub Vec<SpokenTurn>);
+
 /// What the sources of motion want of the face in this tick. Each field has one writer in `AnimateSystems::Layers`.
 #[derive(Resource, Clone, Debug, Default)]
 pub struct FaceLayers {
@@ -80,7 +97,7 @@ pub struct VoiceSettings {
     /// Catalogue id of the voice model ("piper-en-joe"), with one of its voices if it has several ("kokoro/bf_emma"),
     /// "clone/" and the id of a cloned voice, or "espeak-ng".
     pub model: String,
-    /// A recording of the voice to be imitated, for engines that can: mono, 24 kHz, -1..=1.
+    /// A recording of the voice to be imitated, for engines that can: mono, [`Self::REFERENCE_RATE`], -1..=1.
     pub reference: Option<Arc<[f32]>>,
     /// Speed, 1 is the voice's own.
     pub speed: f32,
@@ -89,6 +106,11 @@ pub struct VoiceSettings {
     pub pitch: f32,
     /// Loudness, 1 is the voice's own.
     pub volume: f32,
+}
+
+impl VoiceSettings {
+    /// Samples in a second of a [`Self::reference`].
+    pub const REFERENCE_RATE: u32 = 24_000;
 }
 
 /// What a character answers to words that mean something it knows.

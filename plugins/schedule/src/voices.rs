@@ -26,9 +26,9 @@ pub struct VoiceInfo {
     /// The licence of its model: an SPDX name.
     #[schema(example = "Apache-2.0")]
     pub licence: String,
-    /// Whether it can speak on this machine.
+    /// Whether what it speaks with is on this machine.
     pub installed: bool,
-    /// What to do so that it can; null if it can.
+    /// What to do before it speaks; null if it speaks by its name alone.
     pub advice: Option<String>,
     /// Where it comes from, if it was made after a recording; null if it came with its engine. Only such a voice can be
     /// deleted.
@@ -40,7 +40,7 @@ pub struct VoiceInfo {
 pub struct Cloned {
     /// Who has said that it may be cloned.
     pub permission_by: String,
-    /// Similarity to the recording of the most similar voice that the engine has by itself, -1 to 1.
+    /// Similarity to the recording of the most similar voice that the engine has by itself, -1 to 1; 0 if it has none.
     #[schema(minimum = -1.0, maximum = 1.0)]
     pub similarity_before: f32,
     /// And of the clone.
@@ -77,6 +77,14 @@ pub enum ChoiceError {
         /// What to do.
         advice: String,
     },
+    /// It is installed, but its name alone does not say how it is to sound.
+    #[error("the voice {voice} does not speak by its name alone; {advice}")]
+    NotAlone {
+        /// Its id.
+        voice: String,
+        /// What to do.
+        advice: String,
+    },
 }
 
 fn names(languages: &[Language]) -> String {
@@ -90,7 +98,7 @@ pub fn voices_named<'a>(voices: &'a [VoiceInfo], name: Option<&str>) -> Vec<&'a 
 }
 
 /// Who is to speak a text, in which language. What is not asked for is found: the language in the text, the voice among
-/// those that are installed, the first that speaks it.
+/// those that are installed and speak by their name alone, the first that speaks it.
 ///
 /// # Errors
 /// What is asked for is not to be had; the message says what to do.
@@ -109,9 +117,14 @@ pub fn choose_voice<'a>(
         let voice = name.unwrap_or(&first.id).to_owned();
         return Err(ChoiceError::NotSpoken { voice, spoken, language });
     };
-    let found = speakers.iter().find(|voice| voice.installed).ok_or_else(|| {
+    let found = speakers.iter().find(|voice| voice.installed && voice.advice.is_none()).ok_or_else(|| {
         let advice = speaker.advice.clone().unwrap_or_else(|| "run `visage doctor`".to_owned());
-        ChoiceError::NotInstalled { voice: speaker.id.clone(), advice }
+        let voice = speaker.id.clone();
+        if speaker.installed {
+            ChoiceError::NotAlone { voice, advice }
+        } else {
+            ChoiceError::NotInstalled { voice, advice }
+        }
     })?;
     Ok((found, language))
 }

@@ -38,5 +38,9 @@ fn a_voice_is_chosen_for_what_is_asked() {
     let nobody: Vec<VoiceInfo> = voices_of_a_machine(false).into_iter().filter(|voice| !voice.installed).collect();
     let missing = choose_voice(&nobody, None, None, deutsch).expect_err("nobody is there");
     assert!(matches!(missing, ChoiceError::NotInstalled { voice, .. } if voice == "kokoro/ef_dora"));
+    // It is there, but something is to be done before it speaks.
+    let mute: Vec<VoiceInfo> = nobody.into_iter().map(|voice| VoiceInfo { installed: true, ..voice }).collect();
+    let mute = choose_voice(&mute, None, None, deutsch).expect_err("nobody speaks by a name alone");
+    assert!(matches!(mute, ChoiceError::NotAlone { voice, .. } if voice == "kokoro/ef_dora"));
     assert!(matches!(choose_voice(&[], None, None, text), Err(ChoiceError::Unknown(_))));
 }

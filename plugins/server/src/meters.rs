@@ -233,7 +233,7 @@ impl MeterReader {
         let kind = match order {
             RemoteCommand::Say { .. } => "say",
             RemoteCommand::Chat { .. } => "chat",
-            RemoteCommand::Stop => "stop",
+            RemoteCommand::Stop | RemoteCommand::Cancel { .. } => "stop",
             RemoteCommand::Emotion { .. } => "emotion",
             RemoteCommand::Activate { .. } => "activate",
             // Orders that only a viewer gives.

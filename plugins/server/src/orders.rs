@@ -3,7 +3,7 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 use visage_core::{Emotion, Language};
-use visage_schedule::RemoteCommand;
+use visage_schedule::{QueueMode, RemoteCommand};
 
 use crate::{
     api::shown,
@@ -26,6 +26,8 @@ pub(crate) struct SayBody {
     /// The emotion of face and voice while it is said.
     #[schema(value_type = Option<Emotion>)]
     emotion: Option<String>,
+    /// When it is said; instead of everything that is said and waits if left out.
+    queue: Option<QueueMode>,
 }
 
 /// The body of `POST /api/chat`.
@@ -56,6 +58,7 @@ pub(crate) fn say(body: &[u8]) -> Result<RemoteCommand, Problem> {
         text: text(&body.text)?,
         language: body.language.as_deref().map(language).transpose()?,
         emotion: body.emotion.as_deref().map(emotion).transpose()?,
+        queue: body.queue.unwrap_or_default(),
     })
 }
 
@@ -129,12 +132,13 @@ mod tests {
             text: "Hallo!".into(),
             language: Some(Language::German),
             emotion: Some(Emotion::Happy),
+            queue: QueueMode::Next,
         };
         let cases = [
-            (say(br#"{"text": " Hallo! ", "language": "de", "emotion": "happy"}"#), say_all),
+            (say(br#"{"text": " Hallo! ", "language": "de", "emotion": "happy", "queue": "next"}"#), say_all),
             (
                 say(br#"{"text": "Hi.", "language": null}"#),
-                RemoteCommand::Say { text: "Hi.".into(), language: None, emotion: None },
+                RemoteCommand::Say { text: "Hi.".into(), language: None, emotion: None, queue: QueueMode::Replace },
             ),
             (chat(br#"{"text": "Who are you?"}"#), RemoteCommand::Chat { text: "Who are you?".into() }),
             (
@@ -166,6 +170,7 @@ mod tests {
         check(say(br#"{}"#), Code::MalformedBody, "missing field `text`");
         check(say(br#"{"text": 5}"#), Code::MalformedBody, "line 1 column 10");
         check(say(br#"{"text": "Hi", "loud": true}"#), Code::MalformedBody, "unknown field `loud`");
+        check(say(br#"{"text": "Hi", "queue": "soon"}"#), Code::MalformedBody, "unknown variant `soon`");
         check(say(br#"{"text": " \n "}"#), Code::TextEmpty, "nothing to say");
         check(say(long.as_bytes()), Code::TextTooLong, "5001 characters");
         check(say(br#"{"text": "Hi", "language": "fr"}"#), Code::UnknownLanguage, "\"fr\"");

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use visage_core::{Emotion, TICK_HZ};
 use visage_schedule::{
     ActiveCharacter, CharacterList, CharacterSummary, Conversation, Hearing, Latencies, MediaClock, Mood,
-    RendererState, Renderers, TickStats, Viewers,
+    RendererState, Renderers, SpokenTurn, SpokenTurns, TickStats, Viewers,
 };
 
 /// A tick that has not come for so long counts as stalled.
@@ -30,6 +30,8 @@ pub(crate) struct Snapshot {
     pub(crate) characters: Vec<CharacterSummary>,
     /// Whether microphone sound is listened to.
     pub(crate) listening: bool,
+    /// The turns that are said and wait to be said, in the order in which they go on; the first one is said now.
+    pub(crate) speech: Vec<SpokenTurn>,
     /// Viewers that receive the picture now.
     pub(crate) viewers: usize,
     /// What draws the character: the name of one of the renderers.
@@ -124,6 +126,7 @@ pub(crate) struct Shown<'w> {
     conversation: Res<'w, Conversation>,
     mood: Res<'w, Mood>,
     characters: Res<'w, CharacterList>,
+    speech: Res<'w, SpokenTurns>,
     viewers: Res<'w, Viewers>,
     renderers: Res<'w, Renderers>,
     active: Option<Res<'w, ActiveCharacter>>,
@@ -138,6 +141,9 @@ pub(crate) fn publish(publisher: Res<Publisher>, shown: Shown, mut hearing: Mess
         snapshot.emotion = shown.mood.target;
         if shown.characters.is_changed() {
             snapshot.characters.clone_from(&shown.characters.0);
+        }
+        if shown.speech.is_changed() {
+            snapshot.speech.clone_from(&shown.speech.0);
         }
         let id = shown.active.as_ref().map(|active| active.profile.id.as_str());
         if snapshot.character.as_deref() != id {

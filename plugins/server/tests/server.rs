@@ -12,8 +12,8 @@ use tokio::{runtime::Runtime, sync::mpsc};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket, client::IntoClientRequest, stream::MaybeTlsStream};
 use visage_core::{Emotion, Language, TICK_SECONDS};
 use visage_schedule::{
-    Activate, CharacterList, CharacterSummary, Latencies, Say, SchedulePlugin, SetEmotion, SignalSocket, StopSpeaking,
-    UserText, ViewerDoor, VisageSystems,
+    Activate, CancelTurn, CharacterList, CharacterSummary, Latencies, Say, SchedulePlugin, SetEmotion, SignalSocket,
+    StopSpeaking, UserText, ViewerDoor, VisageSystems,
 };
 use visage_server::ServerPlugin;
 
@@ -31,12 +31,15 @@ fn see(
     mut emotion: MessageReader<SetEmotion>,
     mut activate: MessageReader<Activate>,
     mut stop: MessageReader<StopSpeaking>,
+    mut cancel: MessageReader<CancelTurn>,
 ) {
-    seen.0.extend(say.read().map(|say| format!("say {} {:?} {:?}", say.text, say.language, say.emotion)));
+    seen.0
+        .extend(say.read().map(|say| format!("say {} {:?} {:?} {:?}", say.text, say.language, say.emotion, say.queue)));
     seen.0.extend(chat.read().map(|chat| format!("chat {}", chat.text)));
     seen.0.extend(emotion.read().map(|set| format!("emotion {} {}", set.emotion, set.strength)));
     seen.0.extend(activate.read().map(|activate| format!("activate {}", activate.id)));
     seen.0.extend(stop.read().map(|_| "stop".to_owned()));
+    seen.0.extend(cancel.read().map(|CancelTurn(turn)| format!("cancel {}", turn.0)));
 }
 
 /// Status, headers and text.
@@ -147,8 +150,12 @@ fn problem((status, headers, text): Answer) -> (u16, String) {
 fn orders_reach_the_tick() {
     let mut bench = Bench::new();
     let cases = [
-        ("/api/say", r#"{"text":"Hello."}"#, "say Hello. None None"),
-        ("/api/say", r#"{"text":"Hallo.","language":"de","emotion":"happy"}"#, "say Hallo. Some(German) Some(Happy)"),
+        ("/api/say", r#"{"text":"Hello."}"#, "say Hello. None None Replace"),
+        (
+            "/api/say",
+            r#"{"text":"Hallo.","language":"de","emotion":"happy","queue":"append"}"#,
+            "say Hallo. Some(German) Some(Happy) Append",
+        ),
         ("/api/chat", r#"{"text":"Who are you?"}"#, "chat Who are you?"),
         ("/api/emotion", r#"{"emotion":"sad","strength":0.5}"#, "emotion sad 0.5"),
     ];
@@ -159,6 +166,8 @@ fn orders_reach_the_tick() {
     }
     assert_eq!(bench.ask("POST", "/api/stop", &[], b"").0, 202);
     assert_eq!(bench.seen(), ["stop"]);
+    assert_eq!(bench.ask("POST", "/api/stop?turn=7", &[], b"").0, 202);
+    assert_eq!(bench.seen(), ["cancel 7"]);
 }
 
 #[test]
@@ -177,6 +186,7 @@ fn wrong_requests_are_refused_in_words() {
         ("POST", "/api/say", &[], r#"{"text":"Hi"}"#, 415, "wrong_content_type"),
         ("POST", "/api/emotion", JSON, r#"{"emotion":"sad","strength":2}"#, 422, "strength_out_of_range"),
         ("POST", "/api/characters/nobody/activate", &[], "", 404, "unknown_character"),
+        ("POST", "/api/stop?turn=last", &[], "", 400, "malformed_query"),
         ("POST", "/api/stop", &[("origin", "http://evil.example")], "", 403, "foreign_origin"),
         ("POST", "/api/stop", &[("origin", "null")], "", 403, "foreign_origin"),
         ("GET", "/api/state", &[("host", "evil.example")], "", 421, "unknown_host"),

@@ -174,6 +174,16 @@ pub fn collect(
     stats.lost = captures.lost.load(Ordering::Relaxed);
 }
 
+/// Whether the device still draws an earlier frame. Until it is done, whoever submits more may have to wait for it
+/// (Lavapipe, the Vulkan driver on the processor, lets every submission wait for the one before).
+pub fn is_drawing(world: &World) -> bool {
+    let Some(gpu) = world.get_resource::<StageGpu>() else { return false };
+    if let Err(error) = gpu.device.poll(PollType::Poll) {
+        tracing::warn!("the graphics device does not answer: {error}");
+    }
+    gpu.is_at_work()
+}
+
 /// Waits until everything that was drawn has been read back, so that the next tick brings the frame of this one. For
 /// rendering without a clock and for tests; never in a system.
 pub fn wait_for_frames(world: &World) {

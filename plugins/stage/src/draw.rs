@@ -162,7 +162,7 @@ pub fn draw(
     easel.paint_leaving(&gpu, &mut encoder);
     easel.paint(&gpu, &mut encoder, &target.texture);
     let readback = capture.record(&mut encoder, &target.texture);
-    gpu.queue.submit([encoder.finish()]);
+    gpu.submit(encoder.finish());
     if let Some(readback) = readback {
         capture.fetch(readback, frame);
     }

@@ -1,6 +1,9 @@
 //! What is made once on the graphics device: the pipeline and its layout; and how textures and targets are made.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use bevy::{
     prelude::*,
@@ -60,6 +63,8 @@ pub struct StageGpu {
     pub mix: RenderPipeline,
     layout: BindGroupLayout,
     sampler: Arc<Sampler>,
+    /// Submissions that the device has not carried out.
+    at_work: Arc<AtomicUsize>,
 }
 
 impl StageGpu {
@@ -126,7 +131,22 @@ impl StageGpu {
             min_filter: FilterMode::Linear,
             ..default()
         });
-        Self { device, queue, pipeline, mix, layout, sampler: Arc::new(sampler) }
+        Self { device, queue, pipeline, mix, layout, sampler: Arc::new(sampler), at_work: Arc::default() }
+    }
+
+    /// Hands commands to the device.
+    pub fn submit(&self, commands: wgpu::CommandBuffer) {
+        self.queue.submit([commands]);
+        self.at_work.fetch_add(1, Ordering::Relaxed);
+        let at_work = self.at_work.clone();
+        self.queue.on_submitted_work_done(move || {
+            at_work.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// Whether the device is still busy with what was submitted, as far as is known since it was polled last.
+    pub fn is_at_work(&self) -> bool {
+        self.at_work.load(Ordering::Relaxed) > 0
     }
 
     /// A texture of premultiplied sRGB bytes, bound for sampling.

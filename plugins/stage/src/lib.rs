@@ -38,7 +38,7 @@ mod scene;
 mod stills;
 
 pub use adapter::{Adapter, AdapterReport, HeadlessPlugins, NoAdapter};
-pub use capture::{FrameStats, wait_for_frames};
+pub use capture::{FrameStats, is_drawing, wait_for_frames};
 pub use pixels::unpremultiplied;
 pub use plugin::{MAX_SIZE, StagePlugin};
 pub use present::OnStage;

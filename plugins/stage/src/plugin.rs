@@ -7,9 +7,9 @@ use bevy::{
     image::Image,
     prelude::*,
     render::{
-        ExtractSchedule, RenderApp,
+        ExtractSchedule, Render, RenderApp, RenderSystems,
         render_resource::TextureUsages,
-        renderer::{RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue},
+        renderer::{RenderDevice, RenderGraph, RenderGraphSystems, RenderQueue, render_system},
     },
 };
 use tokio::sync::mpsc;
@@ -121,6 +121,7 @@ impl Plugin for StagePlugin {
             choice: self.renderer,
         };
         app.insert_resource(captures)
+            .insert_resource(gpu.clone())
             .insert_resource(Cast::new(worker, self.fade_ticks))
             .insert_resource(Ascent(Rungs::new(&self.rungs, settings)))
             .insert_resource(Stills::new(requests.0, gpu.clone(), self.rungs.clone().into()));
@@ -130,7 +131,13 @@ impl Plugin for StagePlugin {
             .insert_resource(gpu)
             .insert_resource(image)
             .insert_resource(capture)
-            .add_systems(ExtractSchedule, draw::extract)
-            .add_systems(RenderGraph, draw::draw.in_set(RenderGraphSystems::Render));
+            .add_systems(ExtractSchedule, draw::extract);
+        // Bevy submits something at the end of its graph, even if it is empty. Where no camera shows the stage, the stage
+        // is drawn after that: else each tick might have to wait for its own picture (see `is_drawing`).
+        if self.capture {
+            render.add_systems(Render, draw::draw.in_set(RenderSystems::Render).after(render_system));
+        } else {
+            render.add_systems(RenderGraph, draw::draw.in_set(RenderGraphSystems::Render));
+        }
     }
 }

@@ -208,7 +208,7 @@ impl Studio {
             },
             easel.canvas.size(),
         );
-        gpu.queue.submit([encoder.finish()]);
+        gpu.submit(encoder.finish());
         self.corners = corners;
         Ok(())
     }

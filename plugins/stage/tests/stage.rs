@@ -13,7 +13,9 @@ use bevy::{
 };
 use visage_core::{Blendshape, FacePose, Frame, Rig, Tick};
 use visage_schedule::{ActiveCharacter, CharacterProfile, CurrentPose, FrameReady, Problem, SchedulePlugin};
-use visage_stage::{Adapter, FrameStats, HeadlessPlugins, OnStage, StageImage, StagePlugin, wait_for_frames};
+use visage_stage::{
+    Adapter, FrameStats, HeadlessPlugins, OnStage, StageImage, StagePlugin, is_drawing, wait_for_frames,
+};
 use visage_testkit::{SAME_PICTURE, Stepper, check_golden, drawn_rig};
 
 const WALL: [u8; 4] = [150, 170, 176, 255];
@@ -142,6 +144,21 @@ fn with_waiting_no_frame_is_lost_and_the_same_input_gives_the_same_bytes() {
     let frames = run();
     assert!(frames.windows(2).all(|pair| pair[0] != pair[1]), "the mouth moves");
     assert_eq!(frames, run());
+}
+
+#[test]
+fn it_is_known_whether_a_frame_is_still_drawn() {
+    let mut stepper = stage(StagePlugin { size: 1_080, ..small() });
+    enter(&mut stepper, drawn_rig(512));
+    assert!(!is_drawing(stepper.world()));
+    // A large frame takes many times as long as the way back here.
+    let drawing = (0..24).any(|_| {
+        stepper.tick();
+        is_drawing(stepper.world())
+    });
+    assert!(drawing);
+    wait_for_frames(stepper.world());
+    assert!(!is_drawing(stepper.world()));
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! use visage_testkit::{MockVoice, Stepper};
 //!
 //! let mut stepper = Stepper::new(MockVoice::default());
-//! stepper.send(Speak { turn: visage_core::TurnId(1), text: "Hello.".into(), language: Default::default(), emotion: None });
+//! let (turn, queue) = (visage_core::TurnId(1), Default::default());
+//! stepper.send(Speak { turn, queue, text: "Hello.".into(), language: Default::default(), emotion: None });
 //! stepper.tick();
 //! assert!(stepper.get::<Sounding>().busy);
 //! ```

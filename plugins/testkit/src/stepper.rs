@@ -21,7 +21,7 @@ use visage_schedule::{MediaClock, SchedulePlugin};
 /// use visage_testkit::Stepper;
 ///
 /// let mut stepper = Stepper::new(());
-/// stepper.send(Say { text: "Hello.".into(), language: None, emotion: None });
+/// stepper.send(Say { text: "Hello.".into(), language: None, emotion: None, queue: Default::default() });
 /// stepper.tick();
 /// assert_eq!(stepper.read::<Say>().len(), 1);
 /// ```

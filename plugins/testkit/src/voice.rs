@@ -91,6 +91,7 @@ impl MockVoice {
 #[cfg(test)]
 mod tests {
     use visage_core::{Language, TurnId};
+    use visage_schedule::QueueMode;
 
     use super::*;
     use crate::Stepper;
@@ -99,8 +100,8 @@ mod tests {
     fn a_turn_sounds_as_long_as_its_text_and_stops_when_told() {
         let check = |stop_after: usize, expected: usize| {
             let mut stepper = Stepper::new(MockVoice::default());
-            let text = "Hello".to_owned();
-            stepper.send(Speak { turn: TurnId(1), text, language: Language::English, emotion: None });
+            let (text, queue) = ("Hello".to_owned(), QueueMode::Replace);
+            stepper.send(Speak { turn: TurnId(1), queue, text, language: Language::English, emotion: None });
             let mut sounded = 0;
             for tick in 0..20 {
                 if tick == stop_after {

@@ -45,6 +45,8 @@ pub(crate) fn open(store: Store, threads: usize) -> CloningDoor {
 struct Made {
     style: Vec<f32>,
     similarity: Similarity,
+    /// How loud it speaks by itself, LUFS, if that could be measured.
+    loudness: Option<f32>,
 }
 
 /// Whatever hears voices and fits others to them.
@@ -88,7 +90,8 @@ impl Fits for Engines {
         progress: &mut dyn FnMut(FitProgress) -> Go,
     ) -> Result<Made, VoiceError> {
         let fitted = clone_voice(&self.store, target, language, tries, self.threads, progress)?;
-        Ok(Made { style: fitted.style.numbers().to_vec(), similarity: fitted.held_out })
+        let style = fitted.style.numbers().to_vec();
+        Ok(Made { style, similarity: fitted.held_out, loudness: fitted.loudness })
     }
 }
 
@@ -251,7 +254,8 @@ impl<F: Fits> Inner<F> {
             let wanted = self.board().note(id, CloneState::Fitting { progress });
             if wanted && !self.ending.is_set() { Go::On } else { Go::Cancel }
         };
-        let Made { style, similarity } = self.fits.fit(&work.target, work.language, work.tries, &mut progress)?;
+        let Made { style, similarity, loudness } =
+            self.fits.fit(&work.target, work.language, work.tries, &mut progress)?;
         if !self.board().keep(id) {
             return Err(CloningError::Cancelled.into());
         }
@@ -266,6 +270,7 @@ impl<F: Fits> Inner<F> {
             similarity_before: similarity.before,
             similarity_after: similarity.after,
             marked: true,
+            loudness,
         };
         self.profiles.create(&profile, &style)?;
         let voice = format!("{CLONE}/{}", profile.id);
@@ -435,7 +440,7 @@ mod tests {
                     }
                     Step::End => {
                         let similarity = Similarity { before: 0.5, after: 0.75 };
-                        return Ok(Made { style: vec![0.5; 4], similarity });
+                        return Ok(Made { style: vec![0.5; 4], similarity, loudness: Some(-20.0) });
                     }
                     Step::Fail => return Err(VoiceError::NoEspeak),
                     Step::Panic => panic!("as the test asks for"),
@@ -554,7 +559,8 @@ mod tests {
 
         let (profile, style) = bench.profiles.load("anna").expect("it is kept");
         assert_eq!((profile.permission.by.as_str(), profile.languages), ("Anna", vec![Language::German]));
-        assert_eq!((profile.similarity_after, profile.marked, style.len()), (0.75, true, 4));
+        assert_eq!((profile.similarity_after, profile.loudness, profile.marked), (0.75, Some(-20.0), true));
+        assert_eq!(style.len(), 4);
         assert!(profile.source_sha256.starts_with(&first.id[..HASH]));
         bench.workshop().delete("clone/anna").expect("it is there");
         bench.workshop().delete("anna-2").expect("it is there");

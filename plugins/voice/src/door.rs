@@ -33,7 +33,7 @@ const SIDE_BY_SIDE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often the thread looks whether something was taken, when it can do nothing else.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-/// How long engines stay loaded while nobody asks. A Piper voice is about 100 MB, Kokoro 300 MB.
+/// How long engines stay loaded while nobody asks. A Piper voice is about 100 MB, Kokoro 300 MB, XTTS 1.3 to 3.2 GB.
 const IDLE: Duration = Duration::from_secs(120);
 
 /// Starts the thread. It ends when the last copy of the door is gone.
@@ -72,12 +72,13 @@ fn run(requests: &Receiver<SpeechRequest>, store: Store, threads: usize) {
 
 /// Whatever speaks pieces.
 trait Speaks {
-    /// Speaks a piece; also what a person should know of it.
+    /// Speaks a piece, or leaves off when `is_wanted` says no; also what a person should know of it.
     fn speak(
         &mut self,
         piece: &Piece,
         language: Language,
         voice: &VoiceSettings,
+        is_wanted: &dyn Fn() -> bool,
     ) -> (Result<Finished, VoiceError>, Vec<String>);
 
     /// Begins anew after a panic.
@@ -90,10 +91,11 @@ impl Speaks for Synthesiser {
         piece: &Piece,
         language: Language,
         voice: &VoiceSettings,
+        is_wanted: &dyn Fn() -> bool,
     ) -> (Result<Finished, VoiceError>, Vec<String>) {
         // What stands in the way of other texts' voices is none of this one's business.
-        self.prepare(&[]);
-        let finished = self.finish(piece, language, voice);
+        self.forget_standing();
+        let finished = self.finish_while(piece, language, voice, is_wanted);
         self.take_notices();
         (finished, self.standing_notices())
     }
@@ -142,8 +144,9 @@ impl Job {
     fn speak(mut self, speaker: &mut impl Speaks) -> Option<Self> {
         let piece = self.pieces.pop_front()?;
         let last = self.pieces.is_empty();
-        let SpeechRequest { language, voice, .. } = &self.request;
-        let spoken = catch_unwind(AssertUnwindSafe(|| speaker.speak(&piece, *language, voice)));
+        let SpeechRequest { language, voice, pieces, .. } = &self.request;
+        let is_wanted = || !pieces.is_closed();
+        let spoken = catch_unwind(AssertUnwindSafe(|| speaker.speak(&piece, *language, voice, &is_wanted)));
         let Ok((spoken, notices)) = spoken else {
             // What it had is half done.
             speaker.renew();
@@ -158,6 +161,7 @@ impl Job {
         }
         let samples = match spoken {
             Ok(finished) => finished.samples,
+            Err(VoiceError::Unwanted) => return None,
             Err(VoiceError::NothingToSay) if !last => return Some(self),
             // The end is told even if nothing sounds in it.
             Err(VoiceError::NothingToSay) if self.heard => Vec::new(),
@@ -249,6 +253,8 @@ mod tests {
         spoken: Vec<String>,
         moods: Vec<Option<Emotion>>,
         renewed: usize,
+        /// Who hears it, if that is one who leaves.
+        listener: Option<Made>,
     }
 
     impl Speaks for Fake {
@@ -257,11 +263,17 @@ mod tests {
             piece: &Piece,
             _: Language,
             _: &VoiceSettings,
+            is_wanted: &dyn Fn() -> bool,
         ) -> (Result<Finished, VoiceError>, Vec<String>) {
             let words: Vec<_> = piece.text.split_whitespace().collect();
             self.spoken.push(words[0].to_owned());
             self.moods.push(piece.style.emotion);
+            if words[0] == "Leave" {
+                // Whoever asked goes while it is spoken.
+                self.listener = None;
+            }
             let finished = match words[0] {
+                _ if !is_wanted() => Err(VoiceError::Unwanted),
                 "Silence" => Err(VoiceError::NothingToSay),
                 "Failure" => Err(VoiceError::NoEspeak),
                 "Panic" => panic!("as the text asks for"),
@@ -350,6 +362,17 @@ mod tests {
         drop(heard);
         assert!(!desk.turn(&mut fake, now) && desk.is_empty());
         assert_eq!(fake.spoken, ["B1"]);
+    }
+
+    #[test]
+    fn whoever_leaves_while_it_is_spoken_ends_it() {
+        let (mut desk, mut fake, now) = (Desk::default(), Fake::default(), Instant::now());
+        let (leaving, heard) = request(&sentences(&["A1", "Leave", "A3"]));
+        fake.listener = Some(heard);
+        desk.take(leaving);
+        assert!(desk.turn(&mut fake, now) && desk.turn(&mut fake, now));
+        assert!(desk.is_empty() && !desk.turn(&mut fake, now));
+        assert_eq!(fake.spoken, ["A1", "Leave"]);
     }
 
     #[test]

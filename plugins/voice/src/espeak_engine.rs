@@ -29,24 +29,37 @@ const fn loudness(language: Language) -> f32 {
     }
 }
 
-/// Speaks with espeak-ng's own voices.
+/// Says which phonemes a piece has, for engines in whose sound they are looked for (`align`).
 #[derive(Debug, Default)]
-pub struct EspeakEngine {
+pub(crate) struct Pronouncer {
     phonemisers: HashMap<Language, Phonemiser>,
 }
 
-impl Engine for EspeakEngine {
-    fn speak(&mut self, piece: &str, language: Language, settings: &VoiceSettings) -> Result<Speech, VoiceError> {
-        let voice = voice(language);
-        let phonemiser = self.phonemisers.entry(language).or_insert_with(|| Phonemiser::new(voice));
+impl Pronouncer {
+    /// The phonemes of each clause of a piece.
+    ///
+    /// # Errors
+    /// There are none, or espeak-ng failed.
+    pub(crate) fn phonemes(&mut self, piece: &str, language: Language) -> Result<Vec<Vec<String>>, VoiceError> {
+        let phonemiser = self.phonemisers.entry(language).or_insert_with(|| Phonemiser::new(voice(language)));
         let mut spoken = Vec::new();
         for clause in clauses(piece) {
             spoken.push(ipa::phonemes(&phonemiser.ipa(&clause.words)?));
         }
-        if spoken.iter().all(Vec::is_empty) {
-            return Err(VoiceError::NothingToSay);
-        }
-        let samples = sound(voice, piece, settings.speed, settings.pitch)?;
+        if spoken.iter().all(Vec::is_empty) { Err(VoiceError::NothingToSay) } else { Ok(spoken) }
+    }
+}
+
+/// Speaks with espeak-ng's own voices.
+#[derive(Debug, Default)]
+pub struct EspeakEngine {
+    pronouncer: Pronouncer,
+}
+
+impl Engine for EspeakEngine {
+    fn speak(&mut self, piece: &str, language: Language, settings: &VoiceSettings) -> Result<Speech, VoiceError> {
+        let spoken = self.pronouncer.phonemes(piece, language)?;
+        let samples = sound(voice(language), piece, settings.speed, settings.pitch)?;
         let phonemes = align(&samples, ESPEAK_RATE, &spoken);
         Ok(Speech { rate: ESPEAK_RATE, samples, phonemes, loudness: Some(loudness(language)), marked: false })
     }

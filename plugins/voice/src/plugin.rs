@@ -9,13 +9,13 @@ use bevy::{ecs::system::SystemParam, prelude::*};
 use visage_core::{Language, Utterance, WorkerHandle};
 use visage_models::Store;
 use visage_schedule::{
-    ActiveCharacter, Latencies, MediaClock, Notices, Problem, Sounding, Speak, StopSpeaking, UtteranceStarted,
-    VisageSystems, VoiceSettings,
+    ActiveCharacter, CancelTurn, Latencies, MediaClock, Notices, Problem, QueueMode, Sounding, Speak, SpokenTurns,
+    StopSpeaking, UtteranceStarted, VisageSystems, VoiceSettings,
 };
 
 use crate::{
     SpeechQueue, Synthesiser, Variation, cloning_door, default_voice, door,
-    progress::Progress,
+    queue::Full,
     text::make_ready,
     voice_for,
     worker::{COMMANDS, Command, EVENTS, Epoch, Event, Order, VoiceWorker},
@@ -47,20 +47,17 @@ impl Plugin for VoicePlugin {
     }
 }
 
-/// How long a tick that waits for speech waits at most. A piece takes a second on a slow machine; a minute means that
-/// the engine hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a tick that waits for speech waits at most. A piece takes a second on a slow machine, and some forty where XTTS
+/// speaks it, which has to be loaded before; three minutes mean that the engine hangs.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The queue of speech and the thread that fills it.
 #[derive(Resource, Debug)]
 pub struct Voice {
     queue: SpeechQueue,
     worker: WorkerHandle<Command, Event>,
+    /// The queue's count as the thread sees it.
     epoch: Epoch,
-    /// What is said in this turn, and how far.
-    progress: Progress,
-    /// Orders that the worker has not finished.
-    pending: usize,
     /// When the turn was ordered whose first sound is still to come.
     ordered: Option<Instant>,
     waits: bool,
@@ -82,8 +79,7 @@ impl Voice {
     }
 
     fn with(worker: WorkerHandle<Command, Event>, epoch: Epoch, waits: bool) -> Self {
-        let (queue, progress) = (SpeechQueue::default(), Progress::default());
-        Self { queue, worker, epoch, progress, pending: 0, ordered: None, waits }
+        Self { queue: SpeechQueue::default(), worker, epoch, ordered: None, waits }
     }
 
     fn prepare(&self, voices: Vec<(Language, VoiceSettings)>) {
@@ -95,98 +91,68 @@ impl Voice {
 
     /// Plays sound that was not made here (a file), as the only piece of its turn; what sounded before ends.
     pub fn play(&mut self, utterance: Arc<Utterance>) {
-        self.interrupt();
-        self.queue.begin(utterance.turn);
-        self.queue.push(utterance);
+        self.queue.play(utterance);
+        self.ordered = None;
+        self.epoch.set(self.queue.epoch());
     }
 
     /// Whether a turn is being spoken or made.
     pub fn is_busy(&self) -> bool {
-        self.pending > 0 || !self.queue.is_empty()
+        !self.queue.is_empty()
     }
 
     /// Makes everything stale that was ordered so far.
     fn interrupt(&mut self) {
-        self.epoch.advance();
         self.queue.silence();
-        self.progress.clear();
-        self.pending = 0;
         self.ordered = None;
+        self.epoch.set(self.queue.epoch());
     }
 
-    /// The character's voices have changed: what is still to be said is said with the new ones, without a stop. If
-    /// `another` one has come on stage, also the piece that sounds is said again, by the new voice.
-    fn change(&mut self, voices: &[(Language, VoiceSettings)], another: bool) -> Result<(), &'static str> {
-        let same = |order: &Order| voice_for(voices, order.language) == order.settings;
-        if !self.is_busy() || self.progress.orders().iter().all(same) {
-            return Ok(());
-        }
-        self.epoch.advance();
-        if another {
-            self.queue.silence();
-        } else {
-            self.queue.drop_waiting();
-        }
-        let rest = self.progress.rest(another);
-        self.progress.revoice(voices);
-        self.pending = 0;
-        for order in rest {
-            let settings = voice_for(voices, order.language);
-            self.send(Order { epoch: self.epoch.now(), settings, ..order })?;
-        }
-        Ok(())
-    }
-
-    /// Hands an order to the worker.
-    fn send(&mut self, order: Order) -> Result<(), &'static str> {
-        match self.worker.try_send(Command::Speak(order)) {
-            Ok(()) => {
-                self.pending += 1;
-                Ok(())
-            }
-            Err(_) if self.worker.has_ended() => Err("The voice has ended after a fault; start the program again."),
-            Err(_) => Err("Too much was asked to be said at once; say it again in a moment."),
-        }
-    }
-
+    /// Takes an order; the error says to a person why it is not taken.
     fn order(&mut self, speak: &Speak, settings: VoiceSettings) -> Result<(), &'static str> {
-        if speak.turn < self.queue.turn() {
-            return Ok(());
+        if self.worker.has_ended() {
+            return Err(ENDED);
         }
-        if speak.turn > self.queue.turn() {
-            self.interrupt();
-            self.queue.begin(speak.turn);
-            self.ordered = Some(Instant::now());
-        }
+        let (was_busy, epoch) = (self.is_busy(), self.queue.epoch());
         let order = Order {
-            epoch: self.epoch.now(),
+            epoch,
             turn: speak.turn,
             text: speak.text.clone(),
             language: speak.language,
             emotion: speak.emotion,
             settings,
-            place: self.progress.next_order(),
             skip: 0,
         };
-        self.send(order.clone())?;
-        self.progress.ordered(order);
-        Ok(())
+        let taken = self.queue.order(order, speak.queue);
+        // A text that waits for others is not late.
+        if self.is_busy() && (!was_busy || speak.queue == QueueMode::Replace && self.queue.epoch() != epoch) {
+            self.ordered = Some(Instant::now());
+        }
+        taken.map_err(|Full| "Too much was asked to be said; say it again when some of it has been said.")
+    }
+
+    /// Tells the thread what is wanted now, and what to make next unless it is making something.
+    fn feed(&mut self) {
+        self.epoch.set(self.queue.epoch());
+        if let Some(order) = self.queue.wanted()
+            && self.worker.try_send(Command::Speak(order)).is_ok()
+        {
+            self.queue.given();
+        }
     }
 
     /// Takes one result of the worker in.
     fn take(&mut self, event: Event, told: &mut Told) {
         match event {
-            Event::Piece { epoch, place, utterance, took } if epoch == self.epoch.now() => {
-                if utterance.seconds() > 0.0 {
-                    told.latencies.synthesis_factor = Some(took.as_secs_f32() / utterance.seconds());
-                }
-                let sounds = !utterance.samples.is_empty();
-                if self.queue.push(utterance) && sounds {
-                    self.progress.queued(place);
+            Event::Piece { epoch, index, utterance, took } => {
+                let seconds = utterance.seconds();
+                if !self.queue.take(epoch, index, utterance) {
+                    tracing::trace!("stale speech is dropped");
+                } else if seconds > 0.0 {
+                    told.latencies.synthesis_factor = Some(took.as_secs_f32() / seconds);
                 }
             }
-            Event::Finished { epoch } if epoch == self.epoch.now() => self.pending = self.pending.saturating_sub(1),
-            Event::Piece { .. } | Event::Finished { .. } => tracing::trace!("stale speech is dropped"),
+            Event::Finished { epoch } => self.queue.finished(epoch),
             Event::Notice(text) => {
                 told.problems.write(Problem { text });
             }
@@ -194,14 +160,18 @@ impl Voice {
                 told.notices.set("voice", texts);
             }
             Event::Lost { epoch } => {
-                if epoch == Some(self.epoch.now()) {
-                    self.pending = self.pending.saturating_sub(1);
+                if let Some(epoch) = epoch {
+                    self.queue.finished(epoch);
                 }
                 told.problems.write(Problem { text: LOST.to_owned() });
             }
         }
+        self.feed();
     }
 }
+
+/// Told when the voice's thread has ended.
+const ENDED: &str = "The voice has ended after a fault; start the program again.";
 
 /// Told when the voice's thread lost what it was doing.
 const LOST: &str =
@@ -219,35 +189,35 @@ struct Told<'w> {
 #[derive(Default)]
 struct Known {
     id: String,
-    models: Vec<(Language, String)>,
+    /// What has to be loaded for them: models, and recordings that are to be imitated.
+    models: Vec<(Language, String, Option<Arc<[f32]>>)>,
 }
 
 /// The voices of a new character, or of one that was edited, count from now on, and they are loaded before they have to
 /// speak.
-fn take_voices(
-    mut voice: ResMut<Voice>,
-    mut known: Local<Known>,
-    character: Option<Res<ActiveCharacter>>,
-    mut problems: MessageWriter<Problem>,
-) {
+fn take_voices(mut voice: ResMut<Voice>, mut known: Local<Known>, character: Option<Res<ActiveCharacter>>) {
     let Some(character) = character.filter(|character| character.is_changed()) else { return };
     let profile = &character.profile;
-    if let Err(text) = voice.change(&profile.voices, known.id != profile.id) {
-        problems.write(Problem { text: text.to_owned() });
-    }
+    // What is still to be said is said with the new ones, without a stop; if another character has come on stage, also the
+    // piece that sounds.
+    voice.queue.revoice(|language| voice_for(&profile.voices, language), known.id != profile.id);
     known.id.clone_from(&profile.id);
-    let models: Vec<_> =
-        profile.voices.iter().map(|(language, settings)| (*language, settings.model.clone())).collect();
+    let of = |(language, settings): &(Language, VoiceSettings)| {
+        (*language, settings.model.clone(), settings.reference.clone())
+    };
+    let models: Vec<_> = profile.voices.iter().map(of).collect();
     if known.models != models {
         voice.prepare(profile.voices.clone());
         known.models = models;
     }
 }
 
-/// A stop comes before an order of the same tick: interrupting is stopping, then speaking.
+/// A stop comes before an order of the same tick: interrupting is stopping, then speaking. After that the thread learns
+/// what has changed.
 fn take_orders(
     mut voice: ResMut<Voice>,
     mut stops: MessageReader<StopSpeaking>,
+    mut cancels: MessageReader<CancelTurn>,
     mut orders: MessageReader<Speak>,
     mut problems: MessageWriter<Problem>,
     character: Option<Res<ActiveCharacter>>,
@@ -255,18 +225,22 @@ fn take_orders(
     if stops.read().count() > 0 {
         voice.interrupt();
     }
+    for CancelTurn(turn) in cancels.read() {
+        voice.queue.cancel(*turn);
+    }
     for speak in orders.read() {
         let voices = character.as_ref().map_or(&[][..], |character| &character.profile.voices);
         if let Err(text) = voice.order(speak, voice_for(voices, speak.language)) {
             problems.write(Problem { text: text.to_owned() });
         }
     }
+    voice.feed();
 }
 
 /// Takes what the worker has made and writes the samples of this tick.
 fn play(
     mut voice: ResMut<Voice>,
-    mut sounding: ResMut<Sounding>,
+    (mut sounding, mut turns): (ResMut<Sounding>, ResMut<SpokenTurns>),
     mut started: MessageWriter<UtteranceStarted>,
     mut told: Told,
     clock: Res<MediaClock>,
@@ -276,7 +250,7 @@ fn play(
     {
         voice.take(event, &mut told);
     }
-    while voice.waits && voice.pending > 0 && voice.queue.samples_left() < visage_core::SAMPLES_PER_TICK {
+    while voice.waits && voice.queue.starves() {
         match voice.worker.recv_timeout(PATIENCE) {
             Some(event) => voice.take(event, &mut told),
             None => {
@@ -287,7 +261,6 @@ fn play(
     }
     let block = voice.queue.next_block(clock.tick);
     for piece in &block.started {
-        voice.progress.started();
         if let Some(ordered) = voice.ordered.take() {
             told.latencies.first_sound = Some(ordered.elapsed().as_secs_f32());
         }
@@ -296,8 +269,8 @@ fn play(
     sounding.block = block.block;
     sounding.utterance = block.utterance;
     sounding.busy = voice.is_busy();
-    if !sounding.busy {
-        voice.progress.clear();
+    if let Some(spoken) = voice.queue.turns() {
+        turns.0 = spoken;
     }
 }
 

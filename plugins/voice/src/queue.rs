@@ -1,16 +1,34 @@
-//! What is going to sound: finished pieces of speech in order, handed out 1,600 samples a tick. No Bevy, no clock.
+//! What is going to sound: the texts that were ordered, in the order in which they are said, what is made of each of them,
+//! and 1,600 samples a tick. No Bevy, no clock.
+//!
+//! The queue decides what the voice's thread makes next ([`SpeechQueue::wanted`]) and counts the times at which that was
+//! changed ([`SpeechQueue::epoch`]): work of an older count is not wanted any more.
 
 use std::{collections::VecDeque, sync::Arc};
 
-use visage_core::{AudioBlock, SAMPLES_PER_TICK, Tick, TurnId, Utterance};
+use visage_core::{AudioBlock, Language, SAMPLES_PER_TICK, Tick, TurnId, Utterance, plain};
+use visage_schedule::{QueueMode, SpokenTurn, VoiceSettings};
+
+use crate::worker::Order;
 
 /// Samples in which speech that is interrupted dies away: 5 ms, too short to be heard as a word, long enough not to
 /// click.
 pub const FADE_SAMPLES: usize = 240;
 
-/// Pieces that may wait. The worker makes no more while the queue is full (its own queue of results fills up first and
-/// blocks it); nothing is lost. 16 pieces are about a minute of speech, 12 MB.
+/// Finished pieces that may wait for their turn to sound, those of what goes before them included. The worker makes no
+/// more while there are so many (its own queue of results fills up first and blocks it); nothing is lost. 16 pieces are
+/// about a minute of speech, 12 MB. What cuts in may add as many again.
 pub const LONGEST_QUEUE: usize = 16;
+
+/// Texts that may wait to be said, and as many that cut in. A further one is refused, and the person is told.
+pub const LONGEST_AGENDA: usize = 16;
+
+/// Silence between two texts, in samples: together with the 0.15 s with which each of them ends it is the 0.38 s between
+/// two sentences.
+pub const TURN_GAP: usize = 11_040;
+
+/// Characters of a text that are told of those that are said and wait.
+const SHOWN: usize = 80;
 
 /// The sound of one tick.
 #[derive(Debug)]
@@ -24,68 +42,229 @@ pub struct Block {
     pub started: Vec<Arc<Utterance>>,
 }
 
-/// The queue of speech of the current turn.
-#[derive(Debug, Default)]
-pub struct SpeechQueue {
-    turn: TurnId,
-    pieces: VecDeque<Arc<Utterance>>,
-    /// Sample of the first piece that sounds next.
-    position: usize,
-    /// What is left of speech that was interrupted.
-    dying: Vec<f32>,
+/// A text and what has become of it.
+#[derive(Debug)]
+struct Line {
+    id: u64,
+    order: Order,
+    /// Whether it goes before what is not.
+    urgent: bool,
+    /// Its finished pieces that have not begun to sound, each with its place in the text.
+    made: VecDeque<(usize, Arc<Utterance>)>,
+    /// The first of its pieces that has not begun to sound.
+    begun: usize,
+    /// The first of its pieces that is not made.
+    next: usize,
+    /// Whether all of it is made, or given up.
+    complete: bool,
 }
 
-impl SpeechQueue {
-    /// The turn whose speech may be heard.
-    pub fn turn(&self) -> TurnId {
-        self.turn
-    }
+/// The piece that sounds.
+#[derive(Debug)]
+struct Playing {
+    piece: Arc<Utterance>,
+    /// The sample that sounds next.
+    position: usize,
+    /// Its line and its place there; `None` for sound from elsewhere.
+    of: Option<(u64, usize)>,
+}
 
+/// The queue of speech. What is urgent stands before what is not; within each the texts keep their order.
+#[derive(Debug, Default)]
+pub struct SpeechQueue {
+    /// Speech of earlier turns is stale.
+    since: TurnId,
+    newest: TurnId,
+    lines: VecDeque<Line>,
+    playing: Option<Playing>,
+    /// The line that the worker has.
+    working: Option<u64>,
+    epoch: u64,
+    last_id: u64,
+    /// What is left of speech that was interrupted.
+    dying: Vec<f32>,
+    /// Silence that is due before another text, in samples.
+    gap: usize,
+    /// Whether what is said and waits has changed since it was last asked for.
+    altered: bool,
+}
+
+/// There is no room for another text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl SpeechQueue {
     /// Whether nothing sounds and nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.playing.is_none() && self.lines.is_empty()
     }
 
-    /// Whether another piece may be added.
-    pub fn has_room(&self) -> bool {
-        self.pieces.len() < LONGEST_QUEUE
-    }
-
-    /// Samples that wait to be heard.
-    pub fn samples_left(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.samples.len()).sum::<usize>() - self.position
-    }
-
-    /// Adds a piece behind the others. A piece of another turn than the current one is stale and is dropped; returns
-    /// whether it was taken.
-    pub fn push(&mut self, piece: Arc<Utterance>) -> bool {
-        let current = piece.turn == self.turn;
-        if current && !piece.samples.is_empty() {
-            self.pieces.push_back(piece);
+    /// Takes a text. One of a turn that was replaced is stale and is dropped; one more of a turn that is being said follows
+    /// it, whatever its mode.
+    ///
+    /// # Errors
+    /// Too many wait already.
+    pub(crate) fn order(&mut self, order: Order, mode: QueueMode) -> Result<(), Full> {
+        let turn = order.turn;
+        if turn < self.since {
+            return Ok(());
         }
-        current
+        if mode == QueueMode::Replace && turn > self.newest {
+            self.begin(turn);
+        }
+        let (at, urgent) = match self.lines.iter().rposition(|line| line.order.turn == turn) {
+            Some(last) => (last + 1, self.lines[last].urgent),
+            None if mode == QueueMode::Next => (self.lines.iter().take_while(|line| line.urgent).count(), true),
+            None => (self.lines.len(), false),
+        };
+        if self.lines.iter().filter(|line| line.urgent == urgent).count() >= LONGEST_AGENDA {
+            return Err(Full);
+        }
+        self.newest = self.newest.max(turn);
+        self.last_id += 1;
+        let made = VecDeque::new();
+        let line = Line { id: self.last_id, order, urgent, made, begun: 0, next: 0, complete: false };
+        self.lines.insert(at, line);
+        self.altered = true;
+        if self.working.is_some_and(|id| self.first_unmade().is_some_and(|line| line.id != id)) {
+            self.abandon();
+        }
+        Ok(())
     }
 
-    /// Begins a turn: what sounds dies away within 5 ms, what waits is dropped.
+    /// Begins a turn that replaces all others: what sounds dies away within 5 ms, what waits is dropped.
     pub fn begin(&mut self, turn: TurnId) {
         self.silence();
-        self.turn = turn;
+        (self.since, self.newest) = (turn, turn);
     }
 
-    /// Drops what waits; what sounds goes on to its end.
-    pub fn drop_waiting(&mut self) {
-        self.pieces.truncate(usize::from(self.position > 0));
+    /// Plays sound that was not made here, as the only piece of its turn.
+    pub fn play(&mut self, piece: Arc<Utterance>) {
+        self.begin(piece.turn);
+        if !piece.samples.is_empty() {
+            self.playing = Some(Playing { piece, position: 0, of: None });
+        }
     }
 
     /// Ends what sounds within 5 ms and drops what waits.
     pub fn silence(&mut self) {
-        if let Some(sounding) = self.pieces.front().filter(|_| self.position > 0) {
-            let rest = &sounding.samples[self.position.min(sounding.samples.len())..];
-            let fade = (0..FADE_SAMPLES).map(|index| 1.0 - (index + 1) as f32 / FADE_SAMPLES as f32);
-            self.dying = rest.iter().zip(fade).map(|(sample, gain)| sample * gain).collect();
+        self.fade();
+        self.gap = 0;
+        self.lines.clear();
+        self.abandon();
+        self.altered = true;
+    }
+
+    /// Takes one turn back: it ends within 5 ms if it sounds, and is not said if it waits. The others go on.
+    pub fn cancel(&mut self, turn: TurnId) {
+        if self.playing.as_ref().is_some_and(|playing| playing.piece.turn == turn) {
+            self.fade();
         }
-        self.pieces.clear();
-        self.position = 0;
+        self.lines.retain(|line| line.order.turn != turn);
+        if self.working.is_some_and(|id| self.lines.iter().all(|line| line.id != id)) {
+            self.abandon();
+        }
+        self.altered = true;
+    }
+
+    /// The voices have changed: what has not begun to sound is made anew where its voice is another one now. With `again`
+    /// the piece that sounds is said again if its own voice changed.
+    pub(crate) fn revoice(&mut self, voice: impl Fn(Language) -> VoiceSettings, again: bool) {
+        let playing = self.playing.as_ref().and_then(|playing| playing.of);
+        let (mut changed, mut cut) = (false, false);
+        for line in &mut self.lines {
+            let settings = voice(line.order.language);
+            if settings == line.order.settings {
+                continue;
+            }
+            changed = true;
+            line.order.settings = settings;
+            if let Some((_, index)) = playing.filter(|(id, _)| again && *id == line.id) {
+                line.begun = index;
+                cut = true;
+            }
+            line.made.clear();
+            line.next = line.begun;
+            line.complete = false;
+        }
+        if cut {
+            self.fade();
+        }
+        if changed {
+            self.abandon();
+        }
+    }
+
+    /// How often what is to be made was changed.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// What is to be made next, if nothing is being made: the first text of which something is missing.
+    pub(crate) fn wanted(&self) -> Option<Order> {
+        let line = self.first_unmade().filter(|_| self.working.is_none())?;
+        Some(Order { epoch: self.epoch, skip: line.next, ..line.order.clone() })
+    }
+
+    /// What was [`Self::wanted`] is being made.
+    pub fn given(&mut self) {
+        self.working = self.first_unmade().map(|line| line.id);
+    }
+
+    /// Whether another piece may be taken.
+    pub fn has_room(&self) -> bool {
+        let Some(at) = self.lines.iter().position(|line| Some(line.id) == self.working) else { return true };
+        self.lines.iter().take(at + 1).map(|line| line.made.len()).sum::<usize>() < LONGEST_QUEUE
+    }
+
+    /// Takes the piece at this place of the text that is being made. Returns whether it was wanted.
+    pub fn take(&mut self, epoch: u64, index: usize, piece: Arc<Utterance>) -> bool {
+        let working = self.working.filter(|_| epoch == self.epoch);
+        let Some(line) = self.lines.iter_mut().find(|line| Some(line.id) == working) else { return false };
+        line.next = index + 1;
+        if !piece.samples.is_empty() {
+            line.made.push_back((index, piece));
+        }
+        true
+    }
+
+    /// All of the text that was being made is made, or given up.
+    pub fn finished(&mut self, epoch: u64) {
+        let Some(id) = self.working.take_if(|_| epoch == self.epoch) else { return };
+        if let Some(line) = self.lines.iter_mut().find(|line| line.id == id) {
+            line.complete = true;
+        }
+        self.tidy();
+    }
+
+    /// Whether the next block would have silence only because something is not made yet.
+    pub fn starves(&self) -> bool {
+        let mut ready = self.playing.as_ref().map_or(0, |playing| playing.piece.samples.len() - playing.position);
+        for line in &self.lines {
+            ready += line.made.iter().map(|(_, piece)| piece.samples.len()).sum::<usize>();
+            if ready >= SAMPLES_PER_TICK || !line.complete {
+                return ready < SAMPLES_PER_TICK;
+            }
+        }
+        false
+    }
+
+    /// The turns that are said or wait, in the order in which they go on, each once; `None` if nothing has changed since
+    /// they were asked for.
+    pub fn turns(&mut self) -> Option<Vec<SpokenTurn>> {
+        if !std::mem::take(&mut self.altered) {
+            return None;
+        }
+        let playing = self.playing.as_ref().map(|playing| playing.piece.turn);
+        let mut turns: Vec<SpokenTurn> = Vec::new();
+        for turn in playing.into_iter().chain(self.lines.iter().map(|line| line.order.turn)) {
+            if turns.iter().all(|known| known.turn != turn) {
+                let line = self.lines.iter().find(|line| line.order.turn == turn);
+                let text = line.map_or_else(String::new, |line| plain(&line.order.text).into_owned());
+                turns.push(SpokenTurn { turn, text: text.chars().take(SHOWN).collect() });
+            }
+        }
+        Some(turns)
     }
 
     /// The next 1,600 samples. What is missing is silence.
@@ -96,20 +275,32 @@ impl SpeechQueue {
         let mut utterance: Option<(Arc<Utterance>, isize)> = None;
         let mut filled = 0;
         while filled < SAMPLES_PER_TICK {
-            let Some(piece) = self.pieces.front().cloned() else { break };
-            if self.position == 0 {
+            let rest = SAMPLES_PER_TICK - filled;
+            if self.playing.is_none() && (self.gap > 0 || !self.start()) {
+                // What is not made leaves the rest of the block silent, a gap only as much as it is long.
+                let ready = self.lines.front().is_some_and(|line| !line.made.is_empty());
+                let silent = if ready { self.gap.min(rest) } else { rest };
+                self.gap = self.gap.saturating_sub(silent);
+                filled += silent;
+                continue;
+            }
+            let Some(playing) = &mut self.playing else { break };
+            let (piece, position) = (playing.piece.clone(), playing.position);
+            if position == 0 {
                 started.push(piece.clone());
             }
-            let taken = (piece.samples.len() - self.position).min(SAMPLES_PER_TICK - filled);
-            samples[filled..filled + taken].copy_from_slice(&piece.samples[self.position..self.position + taken]);
+            let taken = (piece.samples.len() - position).min(rest);
+            samples[filled..filled + taken].copy_from_slice(&piece.samples[position..position + taken]);
             if utterance.is_none() || filled <= SAMPLES_PER_TICK / 2 {
-                utterance = Some((piece.clone(), self.position as isize - filled as isize));
+                utterance = Some((piece.clone(), position as isize - filled as isize));
             }
             filled += taken;
-            self.position += taken;
-            if self.position == piece.samples.len() {
-                self.pieces.pop_front();
-                self.position = 0;
+            playing.position += taken;
+            if playing.position == piece.samples.len() {
+                self.playing = None;
+                self.altered = true;
+                self.gap = if piece.last { TURN_GAP } else { 0 };
+                self.tidy();
             }
         }
         for (sample, dying) in samples.iter_mut().zip(self.dying.drain(..)) {
@@ -117,32 +308,86 @@ impl SpeechQueue {
         }
         Block { block, utterance, started }
     }
+
+    /// Begins the next piece, if it is there.
+    fn start(&mut self) -> bool {
+        let Some(line) = self.lines.front_mut() else { return false };
+        let Some((index, piece)) = line.made.pop_front() else { return false };
+        line.begun = index + 1;
+        self.playing = Some(Playing { piece, position: 0, of: Some((line.id, index)) });
+        self.altered = true;
+        true
+    }
+
+    /// Lets what sounds die away.
+    fn fade(&mut self) {
+        let Some(Playing { piece, position, .. }) = self.playing.take() else { return };
+        if position > 0 {
+            let fade = (0..FADE_SAMPLES).map(|index| 1.0 - (index + 1) as f32 / FADE_SAMPLES as f32);
+            self.dying = piece.samples[position..].iter().zip(fade).map(|(sample, gain)| sample * gain).collect();
+        }
+        self.gap = 0;
+        self.tidy();
+    }
+
+    fn first_unmade(&self) -> Option<&Line> {
+        self.lines.iter().find(|line| !line.complete)
+    }
+
+    /// What is being made is not wanted, or not now.
+    fn abandon(&mut self) {
+        self.epoch += 1;
+        self.working = None;
+    }
+
+    /// Drops the texts that have been said.
+    fn tidy(&mut self) {
+        let playing = self.playing.as_ref().and_then(|playing| playing.of).map(|(id, _)| id);
+        let count = self.lines.len();
+        self.lines.retain(|line| !line.complete || !line.made.is_empty() || Some(line.id) == playing);
+        self.altered |= self.lines.len() != count;
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use visage_core::Language;
+    use std::f32::consts::TAU;
 
-    /// A piece whose samples count upwards from `first`, in thousandths of a thousandth.
-    fn piece(turn: u64, first: usize, length: usize) -> Arc<Utterance> {
-        Arc::new(Utterance {
+    use super::*;
+    use crate::default_voice;
+
+    fn order(turn: u64) -> Order {
+        Order {
+            epoch: 0,
             turn: TurnId(turn),
-            text: format!("{first}"),
+            text: format!("[happy] Text {turn}."),
             language: Language::English,
             emotion: None,
-            samples: (first..first + length).map(|n| n as f32 * 1e-6).collect(),
-            timeline: None,
-            last: false,
-        })
+            settings: default_voice(Language::English),
+            skip: 0,
+        }
     }
 
+    fn piece(turn: u64, text: String, samples: Vec<f32>, last: bool) -> Arc<Utterance> {
+        let (turn, language) = (TurnId(turn), Language::English);
+        Arc::new(Utterance { turn, text, language, emotion: None, samples: samples.into(), timeline: None, last })
+    }
+
+    /// A piece whose samples count upwards from `first`, in thousandths of a thousandth.
+    fn ramp(turn: u64, first: usize, length: usize) -> Arc<Utterance> {
+        let samples = (first..first + length).map(|n| n as f32 * 1e-6).collect();
+        piece(turn, first.to_string(), samples, false)
+    }
+
+    /// A queue in which these pieces of turn 1 are made, and nothing is missing.
     fn queue(pieces: &[(usize, usize)]) -> SpeechQueue {
         let mut queue = SpeechQueue::default();
-        queue.begin(TurnId(1));
-        for &(first, length) in pieces {
-            assert!(queue.push(piece(1, first, length)));
+        queue.order(order(1), QueueMode::Replace).expect("there is room");
+        queue.given();
+        for (index, &(first, length)) in pieces.iter().enumerate() {
+            assert!(queue.take(queue.epoch(), index, ramp(1, first, length)));
         }
+        queue.finished(queue.epoch());
         queue
     }
 
@@ -158,7 +403,6 @@ mod tests {
         }
         let total: usize = lengths.iter().sum();
         let mut queue = queue(&pieces);
-        assert_eq!(queue.samples_left(), total);
         let mut heard = Vec::new();
         let mut started = Vec::new();
         for tick in 0..=total / SAMPLES_PER_TICK + 1 {
@@ -205,7 +449,6 @@ mod tests {
         let mut queue = queue(&[(500_000, 10_000), (600_000, 10_000)]);
         let before = queue.next_block(Tick(0));
         queue.begin(TurnId(2));
-        assert!(!queue.push(piece(1, 1, 10)), "speech of the old turn is stale");
         let after = queue.next_block(Tick(1));
         assert!(after.utterance.is_none() && queue.is_empty());
         assert!(after.block.samples[FADE_SAMPLES..].iter().all(|sample| *sample == 0.0));
@@ -217,37 +460,269 @@ mod tests {
     }
 
     #[test]
-    fn what_sounds_goes_on_when_what_waits_is_dropped() {
-        let mut queue = queue(&[(1, 2_000), (5_000, 2_000)]);
-        queue.next_block(Tick(0));
-        queue.drop_waiting();
-        assert_eq!(queue.samples_left(), 400);
-        assert!(queue.push(piece(1, 9_000, 1_000)));
-        let block = queue.next_block(Tick(1));
-        assert_eq!((block.block.samples[399], block.block.samples[400]), (2_000.0 * 1e-6, 9_000.0 * 1e-6));
-        // Nothing has begun: nothing is left.
-        queue.silence();
-        queue.push(piece(1, 1, 10));
-        queue.drop_waiting();
-        assert!(queue.is_empty());
-    }
-
-    #[test]
     fn a_new_turn_may_sound_while_the_old_one_dies_away() {
         let mut queue = queue(&[(500_000, 10_000)]);
         queue.next_block(Tick(0));
-        queue.begin(TurnId(2));
-        assert!(queue.push(piece(2, 1, 2_000)));
+        queue.order(order(2), QueueMode::Replace).expect("there is room");
+        assert!(!queue.take(queue.epoch(), 0, ramp(1, 1, 10)), "nothing is being made yet");
+        queue.given();
+        assert!(!queue.take(queue.epoch() - 1, 0, ramp(1, 1, 10)), "speech of the old turn is stale");
+        assert!(queue.take(queue.epoch(), 0, ramp(2, 1, 2_000)));
         let block = queue.next_block(Tick(1));
         assert_eq!(block.started[0].turn, TurnId(2));
         assert_eq!(block.block.samples[1_000], 1_001.0 * 1e-6);
     }
 
+    /// Pieces of each text in the scenarios, and the silence at the end of each in samples: that of a comma, of a sentence,
+    /// and of a turn.
+    const PAUSES: [usize; 3] = [6_720, 18_240, 7_200];
+    /// What sounds of each piece, in samples.
+    const SOUND: usize = 4_800;
+    /// Within which it begins and ends, as finished pieces do: 3 ms.
+    const EDGE: usize = 144;
+    /// No step from sample to sample is larger: what a tone of 200 Hz has, half of it again while another one dies away, and
+    /// what the fades of both add.
+    const STEP: f32 = LOUDNESS * (1.5 * TAU * 200.0 / 48_000.0 + 1.0 / EDGE as f32 + 1.0 / FADE_SAMPLES as f32);
+    const LOUDNESS: f32 = 0.5;
+
+    /// Piece `index` of a turn: a tone and its pause. Its text is "1a", "1b" and so on.
+    fn tone(turn: u64, index: usize) -> Arc<Utterance> {
+        let sample = |at: usize| {
+            let edge = (at + 1).min(SOUND - at).min(EDGE) as f32 / EDGE as f32;
+            LOUDNESS * edge * (TAU * 200.0 * at as f32 / 48_000.0 + 0.3).sin()
+        };
+        let samples = (0..SOUND).map(sample).chain(std::iter::repeat_n(0.0, PAUSES[index])).collect();
+        let letter = char::from(b'a' + index as u8);
+        piece(turn, format!("{turn}{letter}"), samples, index + 1 == PAUSES.len())
+    }
+
+    /// What happens before a tick.
+    enum Event {
+        Say(u64, QueueMode),
+        Cancel(u64),
+        Stop,
+        /// The voice changes; with `true` another character has come on stage.
+        Voice(f32, bool),
+    }
+    use Event::{Cancel, Say, Stop, Voice};
+    use QueueMode::{Append, Next, Replace};
+
+    /// What was heard: the pieces in the order in which they began, and the silences between sounds in samples.
+    #[derive(Debug, PartialEq)]
+    struct Heard {
+        pieces: String,
+        gaps: Vec<usize>,
+    }
+
+    /// Plays a scenario with a worker that makes a piece a tick, and checks that nothing clicks and that the piece that is
+    /// told is the one that sounds.
+    fn play(events: &[(u64, Event)]) -> Heard {
+        let mut queue = SpeechQueue::default();
+        let mut job: Option<(Order, usize)> = None;
+        let (mut pieces, mut samples, mut tick) = (Vec::new(), vec![0.0], 0);
+        while events.iter().any(|(at, _)| *at >= tick) || !queue.is_empty() {
+            for (_, event) in events.iter().filter(|(at, _)| *at == tick) {
+                match *event {
+                    Say(turn, mode) => queue.order(order(turn), mode).expect("there is room"),
+                    Cancel(turn) => queue.cancel(TurnId(turn)),
+                    Stop => queue.silence(),
+                    Voice(speed, again) => {
+                        queue.revoice(|language| VoiceSettings { speed, ..default_voice(language) }, again);
+                    }
+                }
+            }
+            if let Some((order, index)) = job.take_if(|(order, _)| order.epoch == queue.epoch()) {
+                if index == PAUSES.len() {
+                    queue.finished(order.epoch);
+                } else if queue.has_room() {
+                    assert!(queue.take(order.epoch, index, tone(order.turn.0, index)));
+                    job = Some((order, index + 1));
+                } else {
+                    job = Some((order, index));
+                }
+            }
+            if let Some(order) = queue.wanted() {
+                queue.given();
+                let from = order.skip;
+                job = Some((order, from));
+            }
+            let block = queue.next_block(Tick(tick));
+            if let Some((told, position)) = &block.utterance {
+                let at = |index: usize| usize::try_from(*position + index as isize).ok();
+                let loud = (FADE_SAMPLES..SAMPLES_PER_TICK)
+                    .filter_map(|index| Some((index, *told.samples.get(at(index)?)?)))
+                    .find(|(_, sample)| sample.abs() > 0.1);
+                assert!(loud.is_none_or(|(index, sample)| block.block.samples[index] == sample), "tick {tick}");
+            }
+            pieces.extend(block.started.iter().map(|piece| piece.text.clone()));
+            samples.extend_from_slice(&block.block.samples[..]);
+            tick += 1;
+            assert!(tick < 3_000, "it never ends");
+        }
+        for (at, pair) in samples.windows(2).enumerate() {
+            assert!((pair[0] - pair[1]).abs() <= STEP, "a click of {} at {at}", pair[0] - pair[1]);
+        }
+        let mut gaps = vec![0];
+        for sample in samples.iter().skip_while(|sample| **sample == 0.0) {
+            let last = gaps.last_mut().expect("it begins with one");
+            if *sample == 0.0 {
+                *last += 1;
+            } else if *last > EDGE {
+                gaps.push(0);
+            } else {
+                *last = 0;
+            }
+        }
+        gaps.pop();
+        Heard { pieces: pieces.join(" "), gaps }
+    }
+
+    #[track_caller]
+    fn check(events: &[(u64, Event)], pieces: &str, gaps: &[usize]) {
+        assert_eq!(play(events), Heard { pieces: pieces.into(), gaps: gaps.to_vec() });
+    }
+
+    /// After a comma, after a sentence (also one that ends a text, if another text follows).
+    const COMMA: usize = PAUSES[0];
+    const FULL_STOP: usize = PAUSES[1];
+
     #[test]
-    fn the_queue_says_when_it_is_full() {
+    fn texts_are_said_in_the_order_that_was_asked_for_and_nothing_clicks_or_stalls() {
+        check(&[(0, Say(1, Replace))], "1a 1b 1c", &[COMMA, FULL_STOP]);
+        // Another text follows as another sentence would.
+        check(
+            &[(0, Say(1, Replace)), (1, Say(2, Append)), (2, Say(3, Append))],
+            "1a 1b 1c 2a 2b 2c 3a 3b 3c",
+            &[COMMA, FULL_STOP, FULL_STOP, COMMA, FULL_STOP, FULL_STOP, COMMA, FULL_STOP],
+        );
+        // What is urgent waits for the piece that sounds, and what it cuts in on goes on where it was. Several keep their
+        // order, and stand before what waits.
+        check(
+            &[(0, Say(1, Replace)), (1, Say(2, Append)), (2, Say(3, Next)), (2, Say(4, Next))],
+            "1a 3a 3b 3c 4a 4b 4c 1b 1c 2a 2b 2c",
+            &[COMMA, COMMA, FULL_STOP, FULL_STOP, COMMA, FULL_STOP, FULL_STOP, FULL_STOP, FULL_STOP, COMMA, FULL_STOP],
+        );
+        // While nothing is said, all three say it now.
+        for mode in [Replace, Next, Append] {
+            check(&[(0, Say(1, mode))], "1a 1b 1c", &[COMMA, FULL_STOP]);
+        }
+        // More of a turn follows it; a turn that was replaced is stale.
+        check(
+            &[(0, Say(2, Replace)), (1, Say(3, Append)), (2, Say(2, Replace)), (2, Say(1, Append))],
+            "2a 2b 2c 2a 2b 2c 3a 3b 3c",
+            &[COMMA, FULL_STOP, FULL_STOP, COMMA, FULL_STOP, FULL_STOP, COMMA, FULL_STOP],
+        );
+        // All of them are replaced: what sounds dies away, and the other one is made in a tick.
+        let one = play(&[(0, Say(1, Replace)), (1, Say(2, Append)), (3, Say(3, Replace))]);
+        assert_eq!(one.pieces, "1a 3a 3b 3c");
+        assert_eq!(one.gaps[1..], [COMMA, FULL_STOP]);
+        assert!(one.gaps[0] < 3 * SAMPLES_PER_TICK, "{one:?}");
+    }
+
+    #[test]
+    fn what_is_urgent_is_made_first_and_the_rest_is_gone_on_with() {
+        let mut queue = SpeechQueue::default();
+        queue.order(order(1), Replace).expect("there is room");
+        queue.given();
+        let epoch = queue.epoch();
+        assert!(queue.take(epoch, 0, ramp(1, 1, 10)));
+        queue.order(order(2), Append).expect("there is room");
+        assert!(queue.take(epoch, 1, ramp(1, 1, 10)), "what follows changes nothing");
+        queue.order(order(3), Next).expect("there is room");
+        assert!(!queue.take(epoch, 2, ramp(1, 1, 10)));
+        let mut made = Vec::new();
+        while let Some(wanted) = queue.wanted() {
+            queue.given();
+            made.push((wanted.turn.0, wanted.skip));
+            queue.finished(wanted.epoch);
+        }
+        assert_eq!(made, [(3, 0), (1, 2), (2, 0)]);
+    }
+
+    #[test]
+    fn a_turn_is_taken_back_alone() {
+        // One that waits and one that is unknown; one that is urgent and being made.
+        check(
+            &[(0, Say(1, Replace)), (1, Say(2, Append)), (1, Say(3, Append)), (9, Cancel(2)), (9, Cancel(7))],
+            "1a 1b 1c 3a 3b 3c",
+            &[COMMA, FULL_STOP, FULL_STOP, COMMA, FULL_STOP],
+        );
+        check(&[(0, Say(1, Replace)), (2, Say(2, Next)), (3, Cancel(2))], "1a 1b 1c", &[COMMA, FULL_STOP]);
+        // The one that sounds: it dies away and what is made already follows at once.
+        check(
+            &[(0, Say(1, Replace)), (1, Say(2, Append)), (10, Cancel(1))],
+            "1a 1b 2a 2b 2c",
+            &[COMMA, COMMA, FULL_STOP],
+        );
+        // What sounds while another one is cut in on: that goes on.
+        let heard = play(&[(0, Say(1, Replace)), (2, Say(2, Next)), (9, Cancel(2))]);
+        assert_eq!(heard.pieces, "1a 2a 1b 1c");
+        check(&[(0, Say(1, Replace)), (1, Cancel(1))], "", &[]);
+        check(&[(0, Say(1, Replace)), (2, Say(2, Next)), (3, Stop)], "1a", &[]);
+    }
+
+    #[test]
+    fn a_changed_voice_speaks_from_the_next_piece_on_in_all_texts() {
+        let one = || (0, Say(1, Replace));
+        // What was made with the old voice is made anew, nothing is left out or said twice, and no silence is longer.
+        check(
+            &[one(), (1, Say(2, Append)), (3, Voice(2.0, false))],
+            "1a 1b 1c 2a 2b 2c",
+            &[COMMA, FULL_STOP, FULL_STOP, COMMA, FULL_STOP],
+        );
+        // Another character says the piece that sounds again, unless its voice is the same one.
+        let heard = play(&[one(), (1, Say(2, Append)), (9, Voice(2.0, true))]);
+        assert_eq!(heard.pieces, "1a 1b 1b 1c 2a 2b 2c");
+        let same = default_voice(Language::English).speed;
+        check(&[one(), (9, Voice(same, true))], "1a 1b 1c", &[COMMA, FULL_STOP]);
+        // Also while one text cuts in on another.
+        let heard = play(&[one(), (2, Say(2, Next)), (9, Voice(2.0, true))]);
+        assert_eq!(heard.pieces, "1a 2a 2a 2b 2c 1b 1c");
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_a_further_text_is_refused() {
         let mut queue = queue(&[(1, 1); LONGEST_QUEUE - 1]);
+        queue.order(order(1), Replace).expect("there is room");
+        queue.given();
         assert!(queue.has_room());
-        queue.push(piece(1, 1, 1));
+        assert!(queue.take(queue.epoch(), 0, ramp(1, 1, 1)));
         assert!(!queue.has_room());
+        // What cuts in has room of its own, and so have as many texts.
+        queue.order(order(2), Next).expect("there is room");
+        queue.given();
+        assert!(queue.has_room() && queue.take(queue.epoch(), 0, ramp(2, 1, 1)));
+        for turn in 3..20 {
+            let full = |count: u64| if turn < count { Ok(()) } else { Err(Full) };
+            assert_eq!(queue.order(order(turn), Append), full(17), "{turn}");
+            assert_eq!(queue.order(order(100 + turn), Next), full(18), "{turn}");
+        }
+        assert_eq!(queue.order(order(200), Replace), Ok(()), "what replaces the others always has room");
+    }
+
+    #[test]
+    fn the_turns_that_are_said_and_wait_are_told_when_they_change() {
+        let mut queue = SpeechQueue::default();
+        let mut turns = |event: &dyn Fn(&mut SpeechQueue)| {
+            event(&mut queue);
+            queue.turns().map(|turns| turns.iter().map(|turn| (turn.turn.0, turn.text.clone())).collect::<Vec<_>>())
+        };
+        let named = |turns: &[u64]| Some(turns.iter().map(|turn| (*turn, format!("Text {turn}."))).collect::<Vec<_>>());
+        let say = |turn, mode| move |queue: &mut SpeechQueue| queue.order(order(turn), mode).expect("there is room");
+        assert_eq!(turns(&|_| {}), None);
+        assert_eq!(turns(&say(1, Replace)), named(&[1]));
+        assert_eq!(turns(&say(2, Append)), named(&[1, 2]));
+        let begin = |queue: &mut SpeechQueue| {
+            queue.given();
+            queue.take(queue.epoch(), 0, ramp(1, 1, 2_000));
+            queue.take(queue.epoch(), 1, ramp(1, 1, 2_000));
+            queue.next_block(Tick(0));
+        };
+        assert_eq!(turns(&begin), named(&[1, 2]));
+        assert_eq!(turns(&say(3, Next)), named(&[1, 3, 2]), "the one that sounds is the first");
+        assert_eq!(turns(&|_| {}), None);
+        assert_eq!(turns(&|queue| queue.cancel(TurnId(3))), named(&[1, 2]));
+        assert_eq!(turns(&|queue| queue.silence()), named(&[]));
+        assert_eq!(turns(&|queue| queue.play(ramp(9, 1, 2_000))), Some(vec![(9, String::new())]));
     }
 }

@@ -1,14 +1,14 @@
-//! A few large things of which those that were used last are kept: loaded voices.
+//! A few large things of which those that were used last are kept: loaded voices, and what was found in recordings.
 
 /// At most so many values by key; the one that was used longest ago gives way.
 #[derive(Debug)]
-pub(crate) struct Recent<T> {
+pub(crate) struct Recent<K, T> {
     /// The one that was used last is the last.
-    kept: Vec<(&'static str, T)>,
+    kept: Vec<(K, T)>,
     most: usize,
 }
 
-impl<T> Recent<T> {
+impl<K: PartialEq, T> Recent<K, T> {
     pub(crate) const fn new(most: usize) -> Self {
         Self { kept: Vec::new(), most }
     }
@@ -19,7 +19,7 @@ impl<T> Recent<T> {
 
     /// The value of a key. If it is not there it is made, and another one is dropped before, so that there is never one too
     /// many.
-    pub(crate) fn get<E>(&mut self, key: &'static str, make: impl FnOnce() -> Result<T, E>) -> Result<&mut T, E> {
+    pub(crate) fn get<E>(&mut self, key: K, make: impl FnOnce() -> Result<T, E>) -> Result<&mut T, E> {
         let entry = match self.kept.iter().position(|(kept, _)| *kept == key) {
             Some(at) => self.kept.remove(at),
             None => {

@@ -1,6 +1,9 @@
 //! From a piece of text to finished sound, by the engine that the voice's settings ask for or the one that can.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use visage_cloning::{MarkKey, Marker};
 use visage_core::{LONGEST_TEXT, Language, PhonemeSpan, PhonemeTimeline, SAMPLE_RATE, Script};
@@ -9,8 +12,8 @@ use visage_schedule::VoiceSettings;
 
 use crate::{
     Engine, EspeakEngine, Finished, KOKORO, KOKORO_VOICES, KokoroEngine, PIPER_VOICES, PiperEngine, PiperVoice, Speech,
-    Variation, VoiceError,
-    clones::{self, CLONE, cloned_id, cloned_voices},
+    Variation, VoiceError, XTTS, XttsEngine,
+    clones::{self, CLONE, Style, cloned_id, cloned_voices},
     finish, kokoro_voice,
     recent::Recent,
     sound::delayed,
@@ -24,7 +27,7 @@ pub const ESPEAK: &str = "espeak-ng";
 pub(crate) fn known_voices() -> String {
     let piper = PIPER_VOICES.iter().map(|voice| voice.id.to_owned());
     let kokoro = KOKORO_VOICES.iter().map(|voice| format!("{KOKORO}/{}", voice.name));
-    let names: Vec<_> = piper.chain(kokoro).collect();
+    let names: Vec<_> = piper.chain(kokoro).chain([XTTS.to_owned()]).collect();
     format!("{} and {ESPEAK}", names.join(", "))
 }
 
@@ -49,6 +52,10 @@ const fn warming(language: Language) -> &'static str {
     }
 }
 
+/// How often an engine that asks while it speaks may go on with [`warming`]: XTTS asks every 46 ms of speech, takes as long or
+/// longer for them, and has made its first sound by then.
+const WARMING_STEPS: u32 = 13;
+
 /// Voices that are kept in memory, about 100 MB each: two languages of the character on stage, and one more for a switch to and
 /// fro.
 const MOST_LOADED: usize = 3;
@@ -58,11 +65,13 @@ pub struct Synthesiser {
     store: Store,
     threads: usize,
     variation: Variation,
-    piper: Recent<PiperEngine>,
+    piper: Recent<&'static str, PiperEngine>,
     /// Kokoro, which has all its voices in one model.
     kokoro: Option<KokoroEngine>,
-    /// Voices whose model is there but unusable. They are not tried again.
-    broken: HashSet<&'static str>,
+    /// XTTS, which has as many voices as there are recordings.
+    xtts: Option<XttsEngine>,
+    /// Voices whose model is there but unusable, and why. They are not tried again.
+    broken: HashMap<&'static str, String>,
     espeak: EspeakEngine,
     /// Marks what cloned voices say.
     marker: Option<Marker>,
@@ -81,7 +90,8 @@ impl Synthesiser {
             variation,
             piper: Recent::new(MOST_LOADED),
             kokoro: None,
-            broken: HashSet::new(),
+            xtts: None,
+            broken: HashMap::new(),
             espeak: EspeakEngine::default(),
             marker: Marker::new(MarkKey::default(), SAMPLE_RATE),
             told: HashSet::new(),
@@ -94,19 +104,33 @@ impl Synthesiser {
     pub fn renew(&mut self) {
         self.piper.clear();
         self.kokoro = None;
+        self.xtts = None;
         self.espeak = EspeakEngine::default();
     }
 
     /// Loads voices and lets each speak a sentence to nobody, so that its first piece comes as fast as the others. What
-    /// stands in the way of other voices matters no more.
+    /// stands in the way of other voices matters no more, and XTTS, which fills gigabytes, goes if none of them is its.
     pub fn prepare(&mut self, voices: &[(Language, VoiceSettings)]) {
-        self.standing.clear();
+        self.forget_standing();
+        let before = self.xtts.take();
+        self.xtts = before.filter(|_| voices.iter().any(|(_, settings)| is_of_xtts(&settings.model)));
         for (language, settings) in voices {
-            // What is wrong is in the notices, and again in the error of the first sentence.
-            if let Err(error) = self.speak(warming(*language), *language, settings) {
-                tracing::debug!("the voice is not ready: {error}");
+            let steps = Cell::new(0);
+            let is_wanted = || {
+                steps.set(steps.get() + 1);
+                steps.get() < WARMING_STEPS
+            };
+            match self.speak_while(warming(*language), *language, settings, &is_wanted) {
+                Ok(_) | Err(VoiceError::Unwanted) => {}
+                // What is wrong is in the notices, and again in the error of the first sentence.
+                Err(error) => tracing::debug!("the voice is not ready: {error}"),
             }
         }
+    }
+
+    /// What stands in the way of voices matters no more.
+    pub(crate) fn forget_standing(&mut self) {
+        self.standing.clear();
     }
 
     /// Speaks a piece of text. If the voice's own engine cannot, espeak-ng does, and a notice says so once.
@@ -114,17 +138,32 @@ impl Synthesiser {
     /// # Errors
     /// No engine can speak it.
     pub fn speak(&mut self, piece: &str, language: Language, settings: &VoiceSettings) -> Result<Speech, VoiceError> {
+        self.speak_while(piece, language, settings, &|| true)
+    }
+
+    /// The same, as long as `is_wanted` says so, which an engine that takes long (XTTS) asks while it speaks.
+    ///
+    /// # Errors
+    /// Like [`Self::speak`], or [`VoiceError::Unwanted`].
+    pub fn speak_while(
+        &mut self,
+        piece: &str,
+        language: Language,
+        settings: &VoiceSettings,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Speech, VoiceError> {
         let mut wanted = self.wanted(language, settings);
         loop {
             let spoken = match wanted {
                 Wanted::Piper(voice) => self.piper(voice).and_then(|engine| engine.speak(piece, language, settings)),
                 Wanted::Kokoro => self.kokoro().and_then(|engine| engine.speak(piece, language, settings)),
-                Wanted::Clone => self.clone_of(piece, language, settings),
+                Wanted::Xtts => self.like_recording(piece, language, settings, is_wanted),
+                Wanted::Clone => self.clone_of(piece, language, settings, is_wanted),
                 Wanted::Espeak => return self.espeak.speak(piece, language, settings),
             };
-            // Kokoro's place is taken by the default voice, and any other's by espeak-ng.
+            // Piper's place is taken by espeak-ng, and any other's by the default voice.
             let instead = match wanted {
-                Wanted::Kokoro | Wanted::Clone => Wanted::default_of(language),
+                Wanted::Kokoro | Wanted::Xtts | Wanted::Clone => Wanted::default_of(language),
                 Wanted::Piper(_) | Wanted::Espeak => Wanted::Espeak,
             };
             match spoken {
@@ -132,7 +171,9 @@ impl Synthesiser {
                     self.standing.remove(wanted.name());
                     return Ok(speech);
                 }
-                Err(error @ (VoiceError::NoEspeak | VoiceError::NothingToSay)) => return Err(error),
+                Err(error @ (VoiceError::NoEspeak | VoiceError::NothingToSay | VoiceError::Unwanted)) => {
+                    return Err(error);
+                }
                 Err(error) => self.notice(error, wanted.name(), instead.name()),
             }
             wanted = instead;
@@ -148,6 +189,9 @@ impl Synthesiser {
         }
         if [ESPEAK, "espeak"].contains(&model) {
             return Wanted::Espeak;
+        }
+        if model == XTTS {
+            return Wanted::Xtts;
         }
         if cloned_id(model).is_some() {
             return Wanted::Clone;
@@ -172,8 +216,22 @@ impl Synthesiser {
         language: Language,
         settings: &VoiceSettings,
     ) -> Result<Finished, VoiceError> {
+        self.finish_while(piece, language, settings, &|| true)
+    }
+
+    /// The same, as long as `is_wanted` says so ([`Self::speak_while`]).
+    ///
+    /// # Errors
+    /// Like [`Self::finish`], or [`VoiceError::Unwanted`].
+    pub fn finish_while(
+        &mut self,
+        piece: &Piece,
+        language: Language,
+        settings: &VoiceSettings,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Finished, VoiceError> {
         let settings = piece.voice(settings);
-        let speech = self.speak(&piece.spoken, language, &settings)?;
+        let speech = self.speak_while(&piece.spoken, language, &settings, is_wanted)?;
         let mut finished = delayed(finish(&speech, settings.volume, piece.pause)?, piece.before);
         if speech.marked
             && let Some(marker) = &mut self.marker
@@ -184,12 +242,37 @@ impl Synthesiser {
         Ok(finished)
     }
 
+    /// Speaks like the recording of the settings.
+    fn like_recording(
+        &mut self,
+        piece: &str,
+        language: Language,
+        settings: &VoiceSettings,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Speech, VoiceError> {
+        // Without one there is no reason to load it.
+        if settings.reference.is_none() {
+            return Err(VoiceError::NoReference);
+        }
+        self.xtts()?.speak_like(piece, language, settings, is_wanted)
+    }
+
     /// Speaks with the cloned voice that the settings name.
-    fn clone_of(&mut self, piece: &str, language: Language, settings: &VoiceSettings) -> Result<Speech, VoiceError> {
+    fn clone_of(
+        &mut self,
+        piece: &str,
+        language: Language,
+        settings: &VoiceSettings,
+        is_wanted: &dyn Fn() -> bool,
+    ) -> Result<Speech, VoiceError> {
         let id = cloned_id(&settings.model).ok_or_else(|| VoiceError::UnknownVoice(settings.model.clone()))?;
         let (profile, style) = clones::load(&cloned_voices(), id)?;
-        let speech = self.kokoro()?.speak_with(&style.view(), piece, language, settings)?;
-        Ok(Speech { marked: profile.marked, ..speech })
+        let speech = match style {
+            Style::Kokoro(style) => self.kokoro()?.speak_with(&style.view(), piece, language, settings)?,
+            Style::Xtts(voice) => self.xtts()?.speak_with(&voice, piece, language, settings, is_wanted)?,
+        };
+        let loudness = profile.loudness.filter(|loudness| loudness.is_finite());
+        Ok(Speech { marked: profile.marked, loudness, ..speech })
     }
 
     /// What a person should know, said once for each thing since the start. Taken out.
@@ -203,39 +286,43 @@ impl Synthesiser {
     }
 
     fn piper(&mut self, voice: PiperVoice) -> Result<&mut PiperEngine, VoiceError> {
-        if self.broken.contains(voice.id) {
-            return Err(VoiceError::Output("it could not be loaded before".to_owned()));
-        }
+        self.check(voice.id)?;
         let (store, threads, variation, broken) = (&self.store, self.threads, self.variation, &mut self.broken);
         self.piper.get(voice.id, || {
             let loaded = PiperEngine::load(store, voice, threads, variation);
-            // A model that is missing may be fetched while the program runs.
-            if matches!(&loaded, Err(error) if !matches!(error, VoiceError::Model(_))) {
-                broken.insert(voice.id);
-            }
-            loaded
+            loaded.inspect_err(|error| set_aside(broken, voice.id, error))
         })
     }
 
     fn kokoro(&mut self) -> Result<&mut KokoroEngine, VoiceError> {
-        if self.broken.contains(KOKORO) {
-            return Err(VoiceError::Output("it could not be loaded before".to_owned()));
-        }
+        self.check(KOKORO)?;
         let engine = match self.kokoro.take() {
             Some(engine) => engine,
-            None => KokoroEngine::load(&self.store, self.threads).inspect_err(|error| {
-                // A model that is missing may be fetched while the program runs.
-                if !matches!(error, VoiceError::Model(_)) {
-                    self.broken.insert(KOKORO);
-                }
-            })?,
+            None => KokoroEngine::load(&self.store, self.threads)
+                .inspect_err(|error| set_aside(&mut self.broken, KOKORO, error))?,
         };
         Ok(self.kokoro.insert(engine))
     }
 
+    fn xtts(&mut self) -> Result<&mut XttsEngine, VoiceError> {
+        self.check(XTTS)?;
+        let engine = match self.xtts.take() {
+            Some(engine) => engine,
+            None => XttsEngine::load(&self.store, self.threads, self.variation)
+                .inspect_err(|error| set_aside(&mut self.broken, XTTS, error))?,
+        };
+        Ok(self.xtts.insert(engine))
+    }
+
+    /// Whether a voice was not found to be unusable before.
+    fn check(&self, voice: &str) -> Result<(), VoiceError> {
+        self.broken.get(voice).map_or(Ok(()), |reason| Err(VoiceError::Broken(reason.clone())))
+    }
+
     fn notice(&mut self, problem: VoiceError, wanted: &str, instead: &str) {
         tracing::debug!("{problem}");
-        let notice = format!("{problem}. Until then the voice \"{instead}\" speaks.");
+        let problem = problem.to_string();
+        let notice = format!("{}. Until then the voice \"{instead}\" speaks.", problem.trim_end_matches('.'));
         // One notice for each voice that stands in: further errors of the same kind change nothing for the person.
         if self.told.insert(instead.to_owned()) {
             self.notices.push(notice.clone());
@@ -244,11 +331,25 @@ impl Synthesiser {
     }
 }
 
+/// Remembers a voice that is unusable. One whose model is missing may be fetched while the program runs.
+fn set_aside(broken: &mut HashMap<&'static str, String>, voice: &'static str, error: &VoiceError) {
+    if !error.is_missing() {
+        broken.insert(voice, error.to_string());
+    }
+}
+
+/// Whether XTTS speaks a voice of this name.
+fn is_of_xtts(model: &str) -> bool {
+    let cloned = |id: &str| cloned_voices().profile(id).is_ok_and(|profile| profile.engine == XTTS);
+    model == XTTS || cloned_id(model).is_some_and(cloned)
+}
+
 /// The engine that is to speak.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wanted {
     Piper(PiperVoice),
     Kokoro,
+    Xtts,
     Clone,
     Espeak,
 }
@@ -265,6 +366,7 @@ impl Wanted {
         match self {
             Self::Piper(voice) => voice.id,
             Self::Kokoro => KOKORO,
+            Self::Xtts => XTTS,
             Self::Clone => CLONE,
             Self::Espeak => ESPEAK,
         }
@@ -324,6 +426,7 @@ pub fn synthesise(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{recording, small_xtts};
 
     fn synthesiser(variation: Variation) -> Synthesiser {
         Synthesiser::new(Store::default(), 2, variation)
@@ -433,13 +536,109 @@ mod tests {
         assert!(german.notices[0].contains("\"espeak-ng\" speaks"), "{}", german.notices[0]);
     }
 
+    /// A voice that is to sound like a recording of `plugins/cloning/fixtures`.
+    fn like(name: &str, language: Language) -> VoiceSettings {
+        VoiceSettings { model: XTTS.into(), reference: Some(recording(name)), ..default_voice(language) }
+    }
+
+    #[test]
+    fn xtts_speaks_like_a_recording_and_what_it_says_is_marked() {
+        let (_folder, store) = small_xtts();
+        let mut voices = Synthesiser::new(store.clone(), 1, Variation::None);
+        for (text, language) in [("Hello, how are you?", Language::English), ("Guten Tag.", Language::German)] {
+            let settings = like("af_heart", language);
+            let spoken = speak(&mut voices, text, language, &settings);
+            assert_eq!(spoken.notices, Vec::<String>::new());
+            let spans = &spoken.timeline.0;
+            assert!(spans.iter().all(|span| span.start < span.end) && !spans.is_empty(), "{spans:?}");
+            assert!(spans.windows(2).all(|pair| pair[0].end <= pair[1].start), "{spans:?}");
+            assert!(spans.last().is_some_and(|span| span.end <= spoken.samples.len()), "{spans:?}");
+            assert!(voices.speak(text, language, &settings).expect("it speaks").marked);
+            // In a new process of mind, too.
+            let mut others = Synthesiser::new(store.clone(), 1, Variation::None);
+            assert_eq!(spoken.samples, speak(&mut others, text, language, &settings).samples);
+        }
+        // The sound is another one with the mark in it.
+        let text = pieces(&Script::read("Hello.").0, Language::English);
+        let settings = like("af_heart", Language::English);
+        let marked = voices.finish(&text[0], Language::English, &settings).expect("it speaks").samples;
+        voices.marker = None;
+        let plain = voices.finish(&text[0], Language::English, &settings).expect("it speaks").samples;
+        assert!(marked.len() == plain.len() && marked != plain);
+    }
+
+    #[test]
+    fn where_xtts_or_its_recording_is_missing_the_default_voice_speaks() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let (_folder, store) = small_xtts();
+        let without = VoiceSettings { reference: None, ..like("af_heart", Language::German) };
+        let silent = VoiceSettings { reference: Some([0.0; 24_000].into()), ..without.clone() };
+        let cases = [
+            (Store::at(empty.path()), like("af_heart", Language::German), "has no xtts.json, no vocab.json"),
+            (store.clone(), without, "this voice has none; give the character's voice a reference"),
+            (store, silent, "cannot be imitated: the recording is silent"),
+        ];
+        for (store, settings, words) in cases {
+            let mut voices = Synthesiser::new(store, 1, Variation::None);
+            let spoken = speak(&mut voices, "Guten Tag. Ich bin Mira.", Language::German, &settings);
+            assert!(seconds(&spoken) > 0.5 && !spoken.timeline.0.is_empty());
+            let [notice] = &spoken.notices[..] else { panic!("{:?}", spoken.notices) };
+            assert!(notice.contains(words), "{notice}");
+            assert!(
+                notice.ends_with("Until then the voice \"espeak-ng\" speaks.") && !notice.contains(".."),
+                "{notice}"
+            );
+            assert_eq!(voices.standing_notices(), spoken.notices, "it is so for whoever comes later");
+        }
+    }
+
+    #[test]
+    fn files_that_are_no_xtts_are_told_again_and_not_tried_again() {
+        let (folder, store) = small_xtts();
+        let file = folder.path().join(XTTS).join("decoder.onnx");
+        std::fs::write(&file, "no network").expect("a temporary folder");
+        let mut voices = Synthesiser::new(store, 1, Variation::None);
+        let settings = like("af_heart", Language::German);
+        let spoken = speak(&mut voices, "Guten Tag.", Language::German, &settings);
+        assert!(spoken.notices.len() == 1 && spoken.notices[0].contains("decoder.onnx"), "{:?}", spoken.notices);
+        // What it was is still known when it stands in the way again.
+        std::fs::remove_file(&file).expect("it is there");
+        speak(&mut voices, "Guten Tag.", Language::German, &settings);
+        assert_eq!(voices.standing_notices(), spoken.notices);
+    }
+
+    #[test]
+    fn xtts_is_made_ready_without_saying_all_and_goes_when_nobody_wants_it() {
+        let (_folder, store) = small_xtts();
+        let mut voices = Synthesiser::new(store, 1, Variation::Natural);
+        voices.prepare(&[(Language::German, like("af_heart", Language::German))]);
+        assert!(voices.xtts.is_some() && voices.standing_notices().is_empty(), "{:?}", voices.standing_notices());
+        voices.prepare(&[(Language::English, like("af_heart", Language::English))]);
+        assert!(voices.xtts.is_some());
+        let espeak = VoiceSettings { model: ESPEAK.into(), ..default_voice(Language::German) };
+        voices.speak("Guten Tag.", Language::German, &espeak).expect("espeak-ng");
+        assert!(voices.xtts.is_some(), "another voice in between is no reason to load it anew");
+        voices.prepare(&[(Language::German, espeak)]);
+        assert!(voices.xtts.is_none());
+    }
+
+    #[test]
+    fn what_nobody_wants_any_more_is_not_spoken_by_others() {
+        let (_folder, store) = small_xtts();
+        let mut voices = Synthesiser::new(store, 1, Variation::None);
+        let text = pieces(&Script::read("Guten Tag.").0, Language::German);
+        let spoken = voices.finish_while(&text[0], Language::German, &like("af_heart", Language::German), &|| false);
+        assert!(matches!(spoken, Err(VoiceError::Unwanted)), "{spoken:?}");
+        assert!(voices.take_notices().is_empty() && voices.standing_notices().is_empty());
+    }
+
     #[test]
     fn a_voice_that_kokoro_does_not_have_is_told_with_those_it_has() {
         let mut voices = synthesiser(Variation::None);
         let settings = VoiceSettings { model: "kokoro/nobody".into(), ..default_voice(Language::German) };
         let spoken = speak(&mut voices, "Guten Tag.", Language::German, &settings);
         let [notice] = &spoken.notices[..] else { panic!("{:?}", spoken.notices) };
-        for part in ["kokoro/nobody", "kokoro/af_heart", "kokoro/bm_george", "piper-en-joe", "espeak-ng"] {
+        for part in ["kokoro/nobody", "kokoro/af_heart", "kokoro/bm_george", "piper-en-joe", "xtts-v2", "espeak-ng"] {
             assert!(notice.contains(part), "{part} is not in: {notice}");
         }
     }

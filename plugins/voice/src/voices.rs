@@ -6,7 +6,7 @@ use visage_models::{Catalogue, State, Store};
 use visage_schedule::{Cloned, VoiceInfo};
 
 use crate::{
-    CLONE, ESPEAK, KOKORO, KOKORO_VOICES, KokoroVoice, PIPER_VOICES, PiperVoice, cloned_voices, espeak::program,
+    CLONE, ESPEAK, KOKORO, KOKORO_VOICES, KokoroVoice, PIPER_VOICES, PiperVoice, XTTS, cloned_voices, espeak::program,
     kokoro_voice,
 };
 
@@ -18,7 +18,7 @@ pub(crate) const NO_ESPEAK: &str = "install the program espeak-ng (Debian: apt i
 /// All voices. Those come first that speak where none is named: Piper's, then espeak-ng, then Kokoro's, of which its own
 /// choice for a language comes first.
 ///
-/// Cloned voices come last.
+/// XTTS, which needs a recording, and cloned voices come last.
 pub fn voices(store: &Store) -> Vec<VoiceInfo> {
     voices_with(store, &cloned_voices(), program().is_ok())
 }
@@ -29,17 +29,22 @@ pub(crate) fn voices_with(store: &Store, clones: &Profiles, has_espeak: bool) ->
     let (mut first, rest): (Vec<_>, Vec<_>) = KOKORO_VOICES.iter().partition(|voice| is_default(voice));
     first.extend(rest);
     voices.extend(first.into_iter().map(kokoro));
+    voices.push(xtts());
+    // The model of a clone is that of its engine.
+    let state = |voice: VoiceInfo, model: Option<&str>| {
+        let to_fetch = || to_fetch(store, model.unwrap_or(&voice.id));
+        let advice = if has_espeak { to_fetch() } else { Some(NO_ESPEAK.to_owned()) };
+        let installed = advice.is_none();
+        let advice = advice.or_else(|| (voice.id == XTTS).then(|| NEEDS_RECORDING.to_owned()));
+        VoiceInfo { installed, advice, ..voice }
+    };
+    let mut voices: Vec<_> = voices.into_iter().map(|voice| state(voice, None)).collect();
     match clones.list() {
         Ok(listing) => {
             listing.broken.iter().for_each(|error| tracing::warn!("{error}"));
-            voices.extend(listing.profiles.iter().map(cloned));
+            voices.extend(listing.profiles.iter().map(|profile| state(cloned(profile), Some(&profile.engine))));
         }
         Err(error) => tracing::warn!("{error}"),
-    }
-    for voice in &mut voices {
-        let model = if voice.engine == CLONE { KOKORO } else { &voice.id };
-        voice.advice = if has_espeak { to_fetch(store, model) } else { Some(NO_ESPEAK.to_owned()) };
-        voice.installed = voice.advice.is_none();
     }
     voices
 }
@@ -48,7 +53,8 @@ pub(crate) fn voices_with(store: &Store, clones: &Profiles, has_espeak: bool) ->
 pub(crate) fn to_fetch(store: &Store, voice: &str) -> Option<String> {
     // A voice that is in no catalogue has no model: espeak-ng's.
     let model = Catalogue::builtin().voice(voice).ok()?;
-    (store.state(model) != State::Present).then(|| format!("run `visage models fetch {}`", model.id))
+    let then = if model.made.is_some() { ", which says how to make it" } else { "" };
+    (store.state(model) != State::Present).then(|| format!("run `visage models fetch {}`{then}", model.id))
 }
 
 /// A voice about which nothing is known yet but what makes it.
@@ -81,6 +87,18 @@ fn espeak() -> VoiceInfo {
     }
 }
 
+/// What to do with XTTS where it is installed: it has no voice of its own.
+const NEEDS_RECORDING: &str = "it speaks like a recording: give one to a character's voice as its `reference`, or make a voice \
+                               of one with `visage voices clone --engine xtts-v2`";
+
+fn xtts() -> VoiceInfo {
+    VoiceInfo {
+        name: "XTTS v2".to_owned(),
+        description: "like a recording, for non-commercial use".to_owned(),
+        ..of_engine(XTTS, XTTS.to_owned(), vec![Language::English, Language::German])
+    }
+}
+
 fn kokoro(voice: &KokoroVoice) -> VoiceInfo {
     let mut letters = voice.name.chars();
     let (language, speech) = match letters.next() {
@@ -103,7 +121,9 @@ fn cloned(profile: &VoiceProfile) -> VoiceInfo {
     VoiceInfo {
         name: profile.name.clone(),
         description: format!("cloned from a recording with the permission of {}", profile.permission.by),
-        licence: of_engine(KOKORO, KOKORO.to_owned(), Vec::new()).licence,
+        licence: Catalogue::builtin()
+            .voice(&profile.engine)
+            .map_or_else(|_| String::new(), |model| model.licence.clone()),
         cloned: Some(Cloned {
             permission_by: profile.permission.by.clone(),
             similarity_before: profile.similarity_before,
@@ -131,16 +151,16 @@ fn capitalised(name: &str) -> String {
 mod tests {
     use std::collections::HashSet;
 
-    use visage_schedule::VoiceSettings;
+    use visage_schedule::{ChoiceError, VoiceSettings, choose_voice};
 
     use super::*;
-    use crate::{Synthesiser, Variation};
+    use crate::{Synthesiser, Variation, testing::small_xtts};
 
     #[test]
     fn every_voice_is_listed_once_with_all_that_people_need() {
         let empty = tempfile::tempdir().expect("a temporary folder");
         let voices = voices_with(&Store::at(empty.path()), &Profiles::at(empty.path()), true);
-        assert_eq!(voices.len(), PIPER_VOICES.len() + 1 + KOKORO_VOICES.len());
+        assert_eq!(voices.len(), PIPER_VOICES.len() + 1 + KOKORO_VOICES.len() + 1);
         let ids: HashSet<_> = voices.iter().map(|voice| &voice.id).collect();
         assert_eq!(ids.len(), voices.len());
         for voice in &voices {
@@ -170,6 +190,31 @@ mod tests {
             assert_eq!(first(None, language), Some(crate::default_voice(language).model));
             let own = kokoro_voice(KOKORO, language).and_then(Result::ok).expect("it has one");
             assert_eq!(first(Some(KOKORO), language), Some(format!("{KOKORO}/{}", own.name)));
+        }
+    }
+
+    #[test]
+    fn xtts_is_listed_with_its_licence_and_what_it_needs() {
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        let (_folder, full) = small_xtts();
+        let cases = [
+            (Store::at(empty.path()), false, "run `visage models fetch xtts-v2`, which says how to make it"),
+            (full, true, "give one to a character's voice as its `reference`"),
+        ];
+        for (store, installed, words) in cases {
+            let voices = voices_with(&store, &Profiles::at(empty.path()), true);
+            let xtts = voices.iter().find(|voice| voice.id == XTTS).expect("it is listed");
+            assert_eq!(xtts.installed, installed);
+            assert!(xtts.advice.as_ref().is_some_and(|advice| advice.contains(words)), "{xtts:?}");
+            assert!(xtts.licence.contains("CPML") && xtts.description.contains("non-commercial"), "{xtts:?}");
+            // By its name alone it is never chosen, as another voice would have to speak.
+            let error = choose_voice(&voices, Some(XTTS), None, "Hello.").expect_err("it needs a recording");
+            assert_eq!(matches!(error, ChoiceError::NotAlone { .. }), installed);
+            assert!(error.to_string().contains(words), "{error}");
+            let only: Vec<_> =
+                voices.iter().filter(|voice| [XTTS, ESPEAK].contains(&voice.id.as_str())).rev().cloned().collect();
+            let (chosen, _) = choose_voice(&only, None, None, "Hello.").expect("espeak-ng speaks");
+            assert_eq!(chosen.id, ESPEAK);
         }
     }
 

@@ -11,14 +11,15 @@ use std::{
 use visage_core::{Emotion, Language, Script, StopFlag, TurnId, Utterance, Worker};
 use visage_schedule::VoiceSettings;
 
-use crate::{Synthesiser, VoiceError, progress::Place, synthesis::check_length, text::pieces};
+use crate::{Synthesiser, VoiceError, synthesis::check_length, text::pieces};
 
-/// Texts that may wait for the thread. A further one is refused, and the person is told.
+/// Commands that may wait for the thread. While there are more, a text waits in the tick's own queue, which gives one at a
+/// time; the others are texts that are not wanted any more, and voices to be made ready.
 pub(crate) const COMMANDS: usize = 16;
 /// Results that may wait for the tick. When it is full, the thread waits: no more speech is made than is heard soon.
 pub(crate) const EVENTS: usize = 4;
 
-/// Counts interruptions. Work that carries an older count is not wanted any more.
+/// The count of changes in what is to be made. Work that carries an older one is not wanted any more.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Epoch(Arc<AtomicU64>);
 
@@ -27,8 +28,8 @@ impl Epoch {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn advance(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn set(&self, epoch: u64) {
+        self.0.store(epoch, Ordering::Relaxed);
     }
 }
 
@@ -41,9 +42,7 @@ pub(crate) struct Order {
     pub(crate) language: Language,
     pub(crate) emotion: Option<Emotion>,
     pub(crate) settings: VoiceSettings,
-    /// Which order of its turn it is.
-    pub(crate) place: usize,
-    /// Pieces at its beginning that were heard already.
+    /// Pieces at its beginning that are there already.
     pub(crate) skip: usize,
 }
 
@@ -57,8 +56,8 @@ pub(crate) enum Command {
 
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A piece is ready.
-    Piece { epoch: u64, place: Place, utterance: Arc<Utterance>, took: Duration },
+    /// A piece is ready, and which one of its order's text it is.
+    Piece { epoch: u64, index: usize, utterance: Arc<Utterance>, took: Duration },
     /// All of an order has been made, or given up.
     Finished { epoch: u64 },
     /// A person should know this.
@@ -121,21 +120,24 @@ impl VoiceWorker {
             return;
         }
         let (script, problem) = Script::read(&order.text);
-        // What is said again, by another voice, was told before.
+        // Of a text that is gone on with it was told before.
         if let Some(problem) = problem.filter(|_| order.skip == 0) {
             emit(Event::Notice(problem.to_string()));
         }
         let pieces = pieces(&script, order.language);
         let count = pieces.len();
         for (index, mut piece) in pieces.into_iter().enumerate().skip(order.skip) {
-            if stop.is_set() || self.epoch.now() != order.epoch {
+            let is_wanted = || !stop.is_set() && self.epoch.now() == order.epoch;
+            if !is_wanted() {
                 return;
             }
             piece.style.emotion = piece.style.emotion.or(order.emotion);
             let began = Instant::now();
-            let finished = match self.synthesiser.finish(&piece, order.language, &order.settings) {
+            let finished = self.synthesiser.finish_while(&piece, order.language, &order.settings, &is_wanted);
+            let finished = match finished {
                 Ok(finished) => finished,
                 Err(VoiceError::NothingToSay) => continue,
+                Err(VoiceError::Unwanted) => return,
                 Err(error) => {
                     emit(Event::Notice(error.to_string()));
                     return;
@@ -150,8 +152,7 @@ impl VoiceWorker {
                 timeline: Some(finished.timeline),
                 last: index + 1 == count,
             });
-            let place = Place { order: order.place, piece: index };
-            emit(Event::Piece { epoch: order.epoch, place, utterance, took: began.elapsed() });
+            emit(Event::Piece { epoch: order.epoch, index, utterance, took: began.elapsed() });
             self.tell(emit);
         }
     }

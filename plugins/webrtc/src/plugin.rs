@@ -11,8 +11,8 @@ use tokio::{runtime::Handle, sync::mpsc};
 use visage_core::{Frame, LatestWriter, TICK_HZ, WorkerHandle, latest_slot};
 use visage_schedule::{
     ActiveCharacter, CharacterList, Conversation, FrameReady, Hearing, IngestSystems, Latencies, MediaClock,
-    MicrophoneSound, Mood, Notices, Orders, Problem, RemoteCommand, RemoteEvent, Renderers, Sounding, StageTimes,
-    TickStats, Transcript, ViewerDoor, Viewers, VisageSystems,
+    MicrophoneSound, Mood, Notices, Orders, Problem, RemoteCommand, RemoteEvent, Renderers, Sounding, SpokenTurns,
+    StageTimes, TickStats, Transcript, ViewerDoor, Viewers, VisageSystems,
 };
 use visage_stream::VideoSettings;
 
@@ -168,7 +168,8 @@ fn tell_state(
     conversation: Res<Conversation>,
     mood: Res<Mood>,
     character: Option<Res<ActiveCharacter>>,
-    (characters, notices, renderers): (Res<CharacterList>, Res<Notices>, Res<Renderers>),
+    (characters, speech): (Res<CharacterList>, Res<SpokenTurns>),
+    (notices, renderers): (Res<Notices>, Res<Renderers>),
 ) {
     if let Some(last) = hearing.read().last() {
         listening.0 = last.on;
@@ -179,6 +180,7 @@ fn tell_state(
         character: character.map(|character| character.profile.id.clone()),
         characters: characters.0.clone(),
         listening: listening.0,
+        speech: speech.0.clone(),
         renderer: renderers.name().to_owned(),
         renderer_reason: renderers.why(),
         notices: notices.all(),

@@ -191,6 +191,8 @@ pub struct Fitted {
     pub held_out: Similarity,
     /// How many styles were tried.
     pub tries: usize,
+    /// How loud it speaks by itself, LUFS; `None` until somebody has measured it.
+    pub loudness: Option<f32>,
 }
 
 /// A try, and what it was worth.
@@ -259,7 +261,7 @@ pub fn fit(
     let held_out = Similarity { before: held_out(&voices[nearest])?, after: held_out(&style)? };
     let [sound, melody] = best.blend.halves;
     let fitted = Similarity { before, after: best.similarity };
-    Ok(Fitted { style, sound, melody, nearest, fitted, held_out, tries })
+    Ok(Fitted { style, sound, melody, nearest, fitted, held_out, tries, loudness: None })
 }
 
 /// Speaks sentences one after the other and hears who it was.

@@ -4,7 +4,11 @@ use super::*;
 use visage_core::Language::English;
 
 fn say(text: &str) -> Input {
-    Input::Say { text: text.into(), language: English, emotion: None }
+    queued(text, QueueMode::Replace)
+}
+
+fn queued(text: &str, queue: QueueMode) -> Input {
+    Input::Say { text: text.into(), language: English, emotion: None, queue }
 }
 
 fn heard(text: &str, is_final: bool) -> Input {
@@ -19,8 +23,10 @@ enum Event {
     Busy(bool),
     /// The present turn begins to sound.
     Sounds,
+    /// This turn begins to sound, or goes on.
+    Turn(u64),
 }
-use Event::{Busy, In, Sounds};
+use Event::{Busy, In, Sounds, Turn};
 
 fn brief(output: &Output) -> String {
     match output {
@@ -51,6 +57,7 @@ fn check(name: &str, events: Vec<(u64, Event)>, expected: &[(u64, &str)], end: C
             match event {
                 In(input) => inputs.push(input),
                 Busy(busy) => voice = Voice { busy, turn: voice.turn.filter(|_| busy) },
+                Turn(turn) => voice = Voice { busy: true, turn: Some(TurnId(turn)) },
                 Sounds => voice = Voice { busy: true, turn: Some(turns.counter.current()) },
             }
         }
@@ -88,6 +95,114 @@ fn the_character_says_what_it_is_told() {
         Conversation::Speaking,
     );
     check("nothing is not said", vec![(1, In(say("  ")))], &[], Conversation::Idle);
+}
+
+#[test]
+fn what_waits_is_shown_when_it_is_said() {
+    let (next, append) = (QueueMode::Next, QueueMode::Append);
+    check(
+        "one text cuts in on another, which goes on; a third follows",
+        vec![
+            (1, In(say("One. And one."))),
+            (3, Turn(1)),
+            (5, In(queued("Three.", append))),
+            (6, In(queued("Two.", next))),
+            (10, Turn(3)),
+            (20, Turn(1)),
+            (30, Turn(2)),
+            (40, Busy(false)),
+        ],
+        &[
+            (1, "avatar: One. And one."),
+            (1, "speak 1 One. And one."),
+            (5, "speak 2 Three."),
+            (6, "speak 3 Two."),
+            (10, "avatar: Two."),
+            (30, "avatar: Three."),
+        ],
+        Conversation::Idle,
+    );
+    check(
+        "what waits alone does not wait",
+        vec![(1, In(queued("One.", append))), (3, Turn(1)), (9, Busy(false)), (20, In(queued("Two.", next)))],
+        &[(1, "avatar: One."), (1, "speak 1 One."), (20, "avatar: Two."), (20, "speak 2 Two.")],
+        Conversation::Thinking,
+    );
+    check(
+        "a turn that is taken back is never shown, and the first one still counts as sounding",
+        vec![
+            (1, In(say("One."))),
+            (2, In(queued("Two.", append))),
+            (3, In(queued("Three.", append))),
+            (4, In(Input::Cancel(TurnId(2)))),
+            (5, Turn(1)),
+            (30, Turn(3)),
+        ],
+        &[(1, "avatar: One."), (1, "speak 1 One."), (2, "speak 2 Two."), (3, "speak 3 Three."), (30, "avatar: Three.")],
+        Conversation::Speaking,
+    );
+    check(
+        "the first of several turns sounds",
+        vec![(1, In(say("One."))), (2, In(queued("Two.", append))), (5, Turn(1))],
+        &[(1, "avatar: One."), (1, "speak 1 One."), (2, "speak 2 Two.")],
+        Conversation::Speaking,
+    );
+    check(
+        "the only turn is taken back before it sounds",
+        vec![(1, In(say("One."))), (2, Busy(true)), (3, In(Input::Cancel(TurnId(1)))), (4, Busy(false))],
+        &[(1, "avatar: One."), (1, "speak 1 One.")],
+        Conversation::Idle,
+    );
+    check(
+        "a person interrupts all of them",
+        vec![
+            (1, In(say("One."))),
+            (2, In(queued("Two.", append))),
+            (3, Turn(1)),
+            (10, In(Input::Voice(true))),
+            (16, Turn(2)),
+        ],
+        &[(1, "avatar: One."), (1, "speak 1 One."), (2, "speak 2 Two."), (14, "stop")],
+        Conversation::Listening,
+    );
+    check(
+        "the emotion of one turn does not stay on the face in another",
+        vec![
+            (1, In(say("[sad] One. One."))),
+            (2, Turn(1)),
+            (3, In(queued("Two.", next))),
+            (9, Turn(2)),
+            (20, Turn(1)),
+            (30, Busy(false)),
+        ],
+        &[
+            (1, "avatar: One. One."),
+            (1, "speak 1 [sad] One. One."),
+            (3, "speak 2 Two."),
+            (9, "avatar: Two."),
+            (9, "emotion neutral 1"),
+            (66, "emotion neutral 1"),
+        ],
+        Conversation::Idle,
+    );
+    check(
+        "its own words are those of the turn that sounds",
+        vec![
+            (1, In(say("The weather is nice today."))),
+            (2, Turn(1)),
+            (3, In(queued("Please leave the house now.", append))),
+            (9, In(heard("weather is nice today", true))),
+            (40, Turn(2)),
+            (50, In(heard("please leave the house", true))),
+        ],
+        &[
+            (1, "avatar: The weather is nice today."),
+            (1, "speak 1 The weather is nice today."),
+            (3, "speak 2 Please leave the house now."),
+            (40, "avatar: Please leave the house now."),
+        ],
+        Conversation::Speaking,
+    );
 }
 
 #[test]

@@ -181,6 +181,17 @@ fn a_folder_that_is_not_as_published_is_refused_in_words() {
 }
 
 #[test]
+fn another_shape_than_published_is_found_when_a_network_runs() {
+    let folder = folder(&[]);
+    let odd = networks_folder().with_file_name("open-lengths").join("stitching.onnx");
+    fs::copy(odd, folder.path().join("stitching.onnx")).expect("a temporary folder");
+    let mut networks = open(folder.path()).expect("open lengths may be anything");
+    let error = networks.stitching.run(&[[0.0; 3]; KEYPOINTS], &[[0.0; 3]; KEYPOINTS]).expect_err("64 are not 65");
+    let message = error.to_string();
+    assert!(message.contains("\"output\" came with the shape [1, 64], and [1, 65] is expected"), "{message}");
+}
+
+#[test]
 fn numbers_that_are_none_are_found() {
     let mut networks = networks();
     let error = networks.stitching.run(&[[f32::NAN; 3]; KEYPOINTS], &[[0.0; 3]; KEYPOINTS]).expect_err("no numbers");

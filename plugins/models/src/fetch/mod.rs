@@ -19,7 +19,7 @@ use std::{
 use same_file::Handle;
 
 use crate::{
-    catalogue::{Catalogue, CatalogueError, Form, Model, ModelFile, Source},
+    catalogue::{Catalogue, CatalogueError, Form, Made, Model, ModelFile, Source},
     progress::Progress,
     store::{State, Store, hash_file},
 };
@@ -60,6 +60,8 @@ pub struct Missing {
     pub without: String,
     /// Each source, and why it failed.
     pub tried: Vec<String>,
+    /// What its user is told who has to make it, line by line: licence and steps. Empty for what others have.
+    pub making: Vec<String>,
 }
 
 impl fmt::Display for Missing {
@@ -68,21 +70,40 @@ impl fmt::Display for Missing {
         for attempt in &self.tried {
             writeln!(f, "    tried {attempt}")?;
         }
+        for line in &self.making {
+            writeln!(f, "    {line}")?;
+        }
         write!(f, "    without it: {}", self.without)
     }
 }
 
 fn in_words(missing: &[Missing]) -> String {
-    let list: Vec<_> = missing.iter().map(Missing::to_string).collect();
-    let ids: Vec<_> = missing.iter().map(|missing| missing.id.as_str()).collect();
-    format!(
-        "{} could not be fetched:\n{}\nWith a network, run `visage models fetch {}`. Without one, copy the files from \
-         another machine's cache into a folder and run it with --from FOLDER (or {FOLDER_VARIABLE}). What does not \
-         need them works all the same.",
-        if missing.len() == 1 { "A model" } else { "Some models" },
-        list.join("\n"),
-        ids.join(" "),
-    )
+    let (to_make, to_fetch): (Vec<_>, Vec<_>) = missing.iter().partition(|missing| !missing.making.is_empty());
+    let list = |missing: &[&Missing]| missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let mut words = Vec::new();
+    if !to_fetch.is_empty() {
+        let ids: Vec<_> = to_fetch.iter().map(|missing| missing.id.as_str()).collect();
+        words.push(format!(
+            "{} could not be fetched:\n{}\nWith a network, run `visage models fetch {}`. Without one, copy the files from \
+             another machine's cache into a folder and run it with --from FOLDER (or {FOLDER_VARIABLE}). What does not \
+             need them works all the same.",
+            if to_fetch.len() == 1 { "A model" } else { "Some models" },
+            list(&to_fetch),
+            ids.join(" "),
+        ));
+    }
+    if !to_make.is_empty() {
+        words.push(format!("This is not fetched: whoever wants to use it makes it.\n{}", list(&to_make)));
+    }
+    words.join("\n")
+}
+
+/// What whoever has to make a model is told.
+fn making(model: &Model, folder: &Path) -> Vec<String> {
+    let Some(Made { terms, steps }) = &model.made else { return Vec::new() };
+    let folder = folder.display().to_string();
+    let steps = steps.iter().zip(1..).map(|(step, number)| format!("{number}. {}", step.replace("{folder}", &folder)));
+    std::iter::once(format!("licence: {}. {terms}", model.licence)).chain(steps).collect()
 }
 
 /// Where models go to and where they may come from.
@@ -110,7 +131,8 @@ impl Fetcher {
     /// Fetches the models `ids` as far as they are missing or damaged. Tries all of them before it fails. Blocks.
     ///
     /// # Errors
-    /// A model is unknown, the cache cannot be written, or no source has a file right.
+    /// A model is unknown, the cache cannot be written, or no source has a file right. A model that its user has to make is
+    /// copied from [`Self::folder`] if it is there, and otherwise the error says how it is made.
     pub fn fetch(&self, catalogue: &Catalogue, ids: &[&str], progress: &dyn Progress) -> Result<(), FetchError> {
         let models = ids.iter().map(|id| catalogue.model(id)).collect::<Result<Vec<_>, _>>()?;
         let mut web = web::Web::new(self.patience);
@@ -121,8 +143,9 @@ impl Fetcher {
                 continue;
             }
             if let Err(tried) = self.fetch_model(model, &mut web, progress)? {
+                let making = making(model, &self.store.folder(&model.id));
                 let Model { id, job, without, .. } = model.clone();
-                missing.push(Missing { id, job, without, tried });
+                missing.push(Missing { id, job, without, tried, making });
             }
         }
         if missing.is_empty() { Ok(()) } else { Err(FetchError::Incomplete(missing)) }
@@ -137,6 +160,9 @@ impl Fetcher {
     ) -> Result<Result<(), Vec<String>>, FetchError> {
         if model.shipped.is_some() {
             return Ok(Err(vec!["the installation: it is not complete; install Visage again".to_owned()]));
+        }
+        if model.made.is_some() && self.folder.is_none() {
+            return Ok(Err(Vec::new()));
         }
         let folder = self.store.folder(&model.id);
         let failed = |source| FetchError::Store { path: folder.clone(), source };
@@ -250,7 +276,7 @@ enum SourceError {
 fn place(temporary: &Path, found: &Form, file: &ModelFile, folder: &Path) -> Result<(), SourceError> {
     let target = folder.join(&file.name);
     let failed = |source| SourceError::Place(target.clone(), source);
-    if !file.forms.contains(found) {
+    if !file.accepts(found) {
         fs::remove_file(temporary).map_err(failed)?;
         let (size, start) = (found.size, found.sha256.get(..12).unwrap_or_default());
         return Err(SourceError::Fails(format!(
@@ -281,8 +307,8 @@ pub struct Verified {
     pub state: State,
 }
 
-/// Reads all files of the models `ids` and compares their hashes. Blocks. A fetched file that is wrong is moved aside
-/// (`.damaged`), so that nothing uses it and the next fetch brings it anew.
+/// Reads all files of the models `ids` and compares their hashes; what its user has made has none, and is only looked for.
+/// Blocks. A fetched file that is wrong is moved aside (`.damaged`), so that nothing uses it and the next fetch brings it anew.
 ///
 /// # Errors
 /// A model is unknown.
@@ -297,6 +323,12 @@ pub fn verify(
         let model = catalogue.model(id)?;
         for file in &model.files {
             let path = store.path(model, file);
+            if file.forms.is_empty() {
+                // Nobody knows its hash.
+                let state = store.state_of(model, file);
+                verified.push(Verified { id: model.id.clone(), file: file.name.clone(), path, state });
+                continue;
+            }
             let mut done = 0;
             progress.begin(&format!("verifying {id}/{}", file.name), file.forms.first().map(|form| form.size));
             let found = hash_file(&path, |read| {
@@ -305,7 +337,7 @@ pub fn verify(
             });
             progress.end();
             let state = match found {
-                Ok(form) if file.forms.contains(&form) => State::Present,
+                Ok(form) if file.accepts(&form) => State::Present,
                 Ok(_) => {
                     if model.shipped.is_none() {
                         set_aside(&path);
@@ -340,10 +372,12 @@ pub struct Listed {
     pub origin: String,
     /// What works without it.
     pub without: String,
-    /// Bytes of all its files.
+    /// Bytes of all its files; of what its user makes, bytes that are there.
     pub size: u64,
     /// Whether the first run fetches it.
     pub default: bool,
+    /// Whether its user has to make it. `visage models fetch` says how.
+    pub made: bool,
     /// Whether it is there, judged by the files' sizes.
     pub state: State,
 }
@@ -356,8 +390,9 @@ pub fn list(catalogue: &Catalogue, store: &Store) -> Vec<Listed> {
         licence: model.licence.clone(),
         origin: model.origin.clone(),
         without: model.without.clone(),
-        size: model.size(),
+        size: store.size(model),
         default: model.default,
+        made: model.made.is_some(),
         state: store.state(model),
     };
     catalogue.models.iter().map(line).collect()

@@ -8,8 +8,9 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Json, Response},
 };
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use visage_core::TurnId;
 use visage_schedule::RemoteCommand;
 
 use crate::{
@@ -21,12 +22,21 @@ use crate::{
 };
 
 use super::{
-    body,
+    body::{self, Asked},
     refusal::{Malformed, TooLarge, Unready, Unusable, WrongType},
 };
 
 /// Longest body of an order, bytes.
 const MAX_ORDER_BYTES: usize = 64 * 1024;
+
+/// What is to fall silent.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StopQuery {
+    /// Only this turn, whether it is said or waits: one of `speech` of the state. The others go on.
+    turn: Option<u64>,
+}
 
 /// Whether the program lives.
 #[derive(Serialize, ToSchema)]
@@ -74,7 +84,7 @@ pub(crate) async fn state(State(context): State<Context>) -> Json<Snapshot> {
 
 /// Say something
 ///
-/// Now, instead of what is being said.
+/// Instead of what is said and waits, unless `queue` says otherwise.
 #[utoipa::path(post, path = "/api/say", tag = "Orders", request_body = SayBody, responses(
     (status = 202, description = "It is ordered"), Malformed, TooLarge, WrongType, Unusable, Unready))]
 pub(crate) async fn say(State(context): State<Context>, request: Request) -> Result<StatusCode, Problem> {
@@ -102,10 +112,13 @@ pub(crate) async fn emotion(State(context): State<Context>, request: Request) ->
 /// Be silent
 ///
 /// Within a tick.
-#[utoipa::path(post, path = "/api/stop", tag = "Orders", responses(
-    (status = 202, description = "It is ordered"), Unready))]
-pub(crate) async fn stop(State(context): State<Context>) -> Result<StatusCode, Problem> {
-    context.give(RemoteCommand::Stop)
+#[utoipa::path(post, path = "/api/stop", tag = "Orders", params(StopQuery), responses(
+    (status = 202, description = "It is ordered"), Malformed, Unready))]
+pub(crate) async fn stop(
+    State(context): State<Context>,
+    Asked(asked): Asked<StopQuery>,
+) -> Result<StatusCode, Problem> {
+    context.give(asked.turn.map_or(RemoteCommand::Stop, |turn| RemoteCommand::Cancel { turn: TurnId(turn) }))
 }
 
 /// Watch

@@ -44,7 +44,7 @@ impl From<ChoiceError> for Problem {
                 return Self::new(Code::UnknownVoice, detail);
             }
             ChoiceError::NotSpoken { .. } => Code::LanguageNotSpoken,
-            ChoiceError::NotInstalled { .. } => Code::VoiceNotInstalled,
+            ChoiceError::NotInstalled { .. } | ChoiceError::NotAlone { .. } => Code::VoiceNotInstalled,
         };
         Self::new(code, sentence(&error.to_string()))
     }

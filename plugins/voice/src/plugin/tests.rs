@@ -4,7 +4,7 @@ use super::*;
 use visage_core::{Emotion, SAMPLES_PER_TICK, StopFlag, TurnId, Worker};
 use visage_schedule::{CharacterProfile, SchedulePlugin};
 
-use crate::{FADE_SAMPLES, progress::Place};
+use crate::{FADE_SAMPLES, LONGEST_AGENDA};
 
 /// What one tick said and did.
 #[derive(Debug, PartialEq)]
@@ -30,8 +30,17 @@ impl Stage {
     }
 
     fn speak(&mut self, turn: u64, text: &str) {
-        let speak = Speak { turn: TurnId(turn), text: text.into(), language: Language::German, emotion: None };
-        self.app.world_mut().write_message(speak);
+        self.queue(turn, text, QueueMode::Replace);
+    }
+
+    fn queue(&mut self, turn: u64, text: &str, queue: QueueMode) {
+        let (turn, language) = (TurnId(turn), Language::German);
+        self.app.world_mut().write_message(Speak { turn, queue, text: text.into(), language, emotion: None });
+    }
+
+    /// The turns that are told to be said and to wait.
+    fn turns(&self) -> Vec<u64> {
+        self.app.world().resource::<SpokenTurns>().0.iter().map(|spoken| spoken.turn.0).collect()
     }
 
     fn tick(&mut self) -> Heard {
@@ -118,6 +127,65 @@ fn a_newer_turn_replaces_an_older_one_and_the_same_turn_goes_on() {
 }
 
 #[test]
+fn texts_cut_in_and_follow_and_each_piece_knows_its_turn() {
+    let mut stage = Stage::new(true);
+    stage.speak(1, TEXT);
+    stage.queue(2, "Danach.", QueueMode::Append);
+    let mut heard = vec![stage.tick()];
+    assert_eq!(stage.turns(), [1, 2]);
+    stage.queue(3, "Vorsicht!", QueueMode::Next);
+    heard.push(stage.tick());
+    assert_eq!(stage.turns(), [1, 3, 2]);
+    heard.extend(stage.until_quiet());
+    let mut messages = stage.app.world_mut().resource_mut::<Messages<UtteranceStarted>>();
+    let started: Vec<_> = messages.drain().map(|started| (started.turn.0, started.text)).collect();
+    let expected = [(1, "Guten Tag."), (3, "Vorsicht!"), (1, "Ich heiße Mira, und wie heißt du?"), (2, "Danach.")];
+    assert_eq!(started, expected.map(|(turn, text)| (turn, text.to_owned())));
+    assert!(stage.turns().is_empty());
+    // No silence between the sounds is longer than 0.38 s, the end of a sentence, and what is left of the trimmed ends.
+    let samples: Vec<f32> = heard.iter().flat_map(|heard| heard.samples.iter().copied()).collect();
+    let spoken = samples.iter().rposition(|sample| *sample != 0.0).expect("there is sound");
+    let longest = samples[..spoken].split(|sample| *sample != 0.0).map(<[f32]>::len).max();
+    assert!(longest.is_some_and(|longest| (16_000..=24_000).contains(&longest)), "{longest:?}");
+}
+
+#[test]
+fn one_turn_is_taken_back_and_the_others_go_on() {
+    let mut stage = Stage::new(true);
+    stage.speak(1, TEXT);
+    stage.queue(2, "Danach.", QueueMode::Append);
+    stage.queue(3, "Zuletzt.", QueueMode::Append);
+    (0..10).for_each(|_| drop(stage.tick()));
+    // One that waits: what sounds goes on.
+    stage.app.world_mut().write_message(CancelTurn(TurnId(2)));
+    let after = stage.tick();
+    assert_eq!((after.piece.map(|(text, _)| text), stage.turns()), (Some("Guten Tag.".into()), vec![1, 3]));
+    // The one that sounds: the next one is heard in this very tick.
+    stage.app.world_mut().write_message(CancelTurn(TurnId(1)));
+    let after = stage.tick();
+    assert_eq!((after.piece, stage.turns()), (Some(("Zuletzt.".into(), 0)), vec![3]));
+    stage.until_quiet();
+    assert_eq!(stage.started(), ["Guten Tag.", "Zuletzt."]);
+}
+
+#[test]
+fn a_stop_ends_all_turns_and_too_many_are_refused_in_words() {
+    let mut stage = Stage::new(true);
+    stage.speak(1, TEXT);
+    for turn in 2..LONGEST_AGENDA as u64 + 3 {
+        stage.queue(turn, "Weiter.", QueueMode::Append);
+    }
+    stage.tick();
+    let problems: Vec<_> = stage.app.world_mut().resource_mut::<Messages<Problem>>().drain().collect();
+    let refused = problems.iter().filter(|problem| problem.text.contains("Too much was asked")).count();
+    assert_eq!((refused, stage.turns().len()), (2, LONGEST_AGENDA));
+    stage.app.world_mut().write_message(StopSpeaking);
+    let stopped = stage.tick();
+    assert!(!stopped.busy && stopped.piece.is_none() && stage.turns().is_empty());
+    assert!(stopped.samples[FADE_SAMPLES..].iter().all(|sample| *sample == 0.0));
+}
+
+#[test]
 fn markup_is_heard_and_seen_on_the_face() {
     let mut stage = Stage::new(true);
     stage.speak(1, "[happy] Guten Tag. [pause 2s] [sad] Am 3. Mai ist Schluss.");
@@ -183,8 +251,8 @@ impl Worker for Faulty {
             timeline: None,
             last: true,
         };
-        let place = Place::default();
-        emit(Event::Piece { epoch: self.0.now(), place, utterance: Arc::new(utterance), took: Duration::ZERO });
+        let (epoch, utterance) = (self.0.now(), Arc::new(utterance));
+        emit(Event::Piece { epoch, index: 0, utterance, took: Duration::ZERO });
         emit(Event::Finished { epoch: order.epoch });
     }
     fn if_lost(command: &Command) -> Option<Event> {
@@ -212,8 +280,8 @@ fn a_fault_ends_the_turn_is_told_and_the_next_turn_is_heard() {
 fn a_voice_that_stands_in_is_shown_to_whoever_comes_later() {
     let mut stage = Stage::new(true);
     let text = "Good morning.".to_owned();
-    let turn = TurnId(1);
-    stage.app.world_mut().write_message(Speak { turn, text, language: Language::English, emotion: None });
+    let (turn, queue) = (TurnId(1), QueueMode::Replace);
+    stage.app.world_mut().write_message(Speak { turn, queue, text, language: Language::English, emotion: None });
     stage.until_quiet();
     let notices = stage.app.world().resource::<Notices>().all();
     assert!(matches!(&notices[..], [notice] if notice.contains("visage models fetch")), "{notices:?}");

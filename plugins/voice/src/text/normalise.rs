@@ -7,6 +7,7 @@
 //! left as it is, and what has no sound is left out.
 
 mod english;
+mod fractions;
 mod german;
 mod letters;
 mod links;
@@ -95,6 +96,7 @@ type Abbreviation = (&'static str, &'static str, Goes);
 
 /// A rule for what begins at a place.
 struct Rule {
+    language: Language,
     /// Anchored at its beginning.
     pattern: Regex,
     /// What is said; `None` if it is not what it looks like.
@@ -115,12 +117,15 @@ impl Rule {
             .replace("{MONTH}", months)
             .replace("{UNIT}", quantities::unit_pattern())
             .replace("{CURRENCY}", quantities::currency_pattern());
-        Self { pattern: Regex::new(&format!("^(?:{pattern})")).expect("the patterns are our own and are tested"), read }
+        let pattern = Regex::new(&format!("^(?:{pattern})")).expect("the patterns are our own and are tested");
+        Self { language, pattern, read }
     }
 }
 
 /// What a rule has found.
 struct Found<'a> {
+    /// The language that is read.
+    language: Language,
     captures: Captures<'a>,
     place: Place<'a>,
     /// One past the found text.
@@ -131,6 +136,14 @@ impl<'a> Found<'a> {
     /// A group of the pattern, empty if it is not there.
     fn get(&self, group: usize) -> &'a str {
         self.captures.get(group).map_or("", |found| found.as_str())
+    }
+
+    /// The one of two words that is the language's.
+    fn either(&self, english: &'static str, german: &'static str) -> &'static str {
+        match self.language {
+            English => english,
+            German => german,
+        }
     }
 
     /// The text before what was found.
@@ -231,7 +244,7 @@ impl<'a> Place<'a> {
         rules.iter().find_map(|rule| {
             let captures = rule.pattern.captures(self.rest())?;
             let length = captures.get(0)?.end();
-            let found = Found { captures, place: self, end: self.at + length };
+            let found = Found { language: rule.language, captures, place: self, end: self.at + length };
             if length == 0 || !ends_well(&self.rest()[..length], found.after()) {
                 return None;
             }

@@ -7,9 +7,9 @@ use visage_core::Language::English;
 use super::{
     Abbreviation, Found,
     Goes::{Either, On, WithCapital, WithNumber},
-    Place, Rule, backwards, forwards,
+    Place, Rule, backwards, forwards, fractions,
     letters::mixed_name,
-    numbers::{Form, Number, cardinal, digits, fraction, fraction_of, mixed, ordinal, roman, vulgar, year},
+    numbers::{Form, Number, cardinal, digits, ordinal, roman, year},
     quantities::{self, currency, magnitude, money, quantity},
 };
 
@@ -33,7 +33,7 @@ pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     let rule = |pattern: &str, read| {
         Rule::new(&pattern.replace("{TO}", TO).replace("{MAG}", MAGNITUDE).replace("{LARGE}", LARGE), English, read)
     };
-    vec![
+    let before = vec![
         // [text](address): the text.
         rule(r"!?\[([^\[\]\n]{0,200})\]\([^()\s]{0,500}\)", |found| Some(super::spoken(found.get(1), English))),
         // Smiles have no sound.
@@ -170,48 +170,8 @@ pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             // "A 4K film": a letter that is no unit here.
             if found.get(4) == "K" && !found.get(0).contains(' ') { None } else { Some(per(words, found.get(5))) }
         }),
-        // 1/2 l, ¾ mi, 1 1/2 kg, 2½ h
-        rule(r"(?:([0-9]{1,2})/([0-9]{1,2})|([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]))\s?({UNIT})\.?", |found| {
-            let (numerator, denominator) = parts_of(found, 1)?;
-            let unit = quantities::unit(found.get(4), English)?.one;
-            let vowel = unit.starts_with(['a', 'e', 'i', 'o']) || unit.starts_with("hour");
-            Some(format!("{} {unit}", fraction_of(numerator, denominator, Form::Counting, vowel, English)))
-        }),
-        rule(
-            r"([0-9]{1,6})\s?(?:\s([0-9]{1,2})/([0-9]{1,2})|([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]))\s?({UNIT})\.?",
-            |found| {
-                let (numerator, denominator) = parts_of(found, 2)?;
-                let unit = quantities::unit(found.get(5), English)?.others;
-                Some(format!("{} {unit}", mixed(found.get(1), numerator, denominator, English)))
-            },
-        ),
-        // 2½, 2 3/4
-        rule(r"([0-9]{1,6})\s?([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", |found| {
-            let (numerator, denominator) = vulgar(found.get(2).chars().next()?)?;
-            Some(mixed(found.get(1), numerator, denominator, English))
-        }),
-        rule(r"([0-9]{1,6})\s([0-9]{1,2})/([0-9]{1,2})", |found| {
-            proper(found.get(2), found.get(3)).then(|| mixed(found.get(1), found.get(2), found.get(3), English))
-        }),
-        // 24/7, 9/11, 3/4
-        rule(r"24/7", |_| Some("twenty-four seven".to_owned())),
-        rule(r"9/11", |_| Some("nine eleven".to_owned())),
-        rule(r"([0-9]{1,3})/([0-9]{1,4})", |found| {
-            let (numerator, denominator) = (found.get(1), found.get(2));
-            proper(numerator, denominator).then(|| fraction(numerator, denominator, English))
-        }),
-        // 4.5/5, 120/80, 2024/25
-        rule(r"({N})/([0-9]{1,4})", |found| {
-            let (first, second) = (found.get(1), found.get(2));
-            let years = first.len() == 4 && second.len() == 2;
-            let larger = first.parse::<u32>().is_ok_and(|first| second.parse().is_ok_and(|second| first > second));
-            let joint = if larger { "over" } else { "out of" };
-            let number = cardinal(second, Form::Counting, English);
-            Some(match years {
-                true => format!("{} {number}", year(first, English)),
-                false => format!("{} {joint} {number}", Number::read(first, English).words(Form::Counting, English)),
-            })
-        }),
+    ];
+    let after = vec![
         // 978-3-16-148410-0
         rule(r"[0-9]{1,7}(?:-[0-9]{1,7}){3,5}", phone),
         // 10–12, 3-2
@@ -265,7 +225,8 @@ pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
                 .then(|| format!("{} {}", number.words(Form::Counting, English), mixed_name(found.get(2), English)))
         }),
         rule(r"[0-9]{1,6}\p{L}{1,3}(?:[0-9]{1,6}\p{L}{0,3}){0,2}", |found| Some(mixed_name(found.get(0), English))),
-    ]
+    ];
+    before.into_iter().chain(fractions::rules(English)).chain(after).collect()
 });
 
 pub(super) static WORD_RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
@@ -645,25 +606,9 @@ fn weekday(short: &str) -> Option<&'static str> {
     DAYS.into_iter().find(|day| day.starts_with(short))
 }
 
-/// The parts of a fraction: two groups from `group` on, or a character that is a fraction in the one after.
-fn parts_of<'a>(found: &Found<'a>, group: usize) -> Option<(&'a str, &'a str)> {
-    match found.get(group) {
-        "" => vulgar(found.get(group + 2).chars().next()?),
-        numerator => proper(numerator, found.get(group + 1)).then(|| (numerator, found.get(group + 1))),
-    }
-}
-
 /// "nineties", "hundreds", "tens".
 fn plural(words: &str) -> String {
     words.strip_suffix('y').map_or_else(|| format!("{words}s"), |stem| format!("{stem}ies"))
-}
-
-/// Whether a fraction has a name: "three quarters", but "nine out of ten".
-fn proper(numerator: &str, denominator: &str) -> bool {
-    let value = |text: &str| text.parse::<u32>().unwrap_or(0);
-    let (numerator, denominator) = (value(numerator), value(denominator));
-    let named = denominator <= 20 && denominator != 10 || matches!(denominator, 32 | 64);
-    named && (1..denominator).contains(&numerator)
 }
 
 /// Words before a year.

@@ -7,11 +7,9 @@ use visage_core::Language::German;
 use super::{
     Abbreviation, Found,
     Goes::{Either, On, WithNumber},
-    Place, Rule, backwards, forwards,
+    Place, Rule, backwards, forwards, fractions,
     letters::mixed_name,
-    numbers::{
-        Form, Number, capitalised, cardinal, digits, fraction, fraction_of, mixed, ordinal, roman, vulgar, year,
-    },
+    numbers::{Form, Number, capitalised, cardinal, digits, ordinal, roman, year},
     quantities::{self, currency, magnitude, money, quantity},
 };
 
@@ -30,7 +28,7 @@ const MAGNITUDE: &str = r"\s?(?:Millionen|Million|Milliarden|Milliarde|Billionen
 
 pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     let rule = |pattern: &str, read| Rule::new(&pattern.replace("{TO}", TO).replace("{MAG}", MAGNITUDE), German, read);
-    vec![
+    let before = vec![
         // [Text](Adresse): der Text.
         rule(r"!?\[([^\[\]\n]{0,200})\]\([^()\s]{0,500}\)", |found| Some(super::spoken(found.get(1), German))),
         // Smiles have no sound.
@@ -165,57 +163,8 @@ pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             };
             Some(per(words, found.get(5)))
         }),
-        // 1/2 l, ½ Stunde, 1 1/2 kg, 2½ h
-        rule(r"(?:([0-9]{1,2})/([0-9]{1,2})|([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]))\s?({UNIT})\.?", |found| {
-            let (numerator, denominator) = parts_of(found, 1)?;
-            let unit = quantities::unit(found.get(4), German)?;
-            Some(format!("{} {}", fraction_of(numerator, denominator, unit.form, false, German), unit.one))
-        }),
-        rule(
-            r"(?:([0-9]{1,2})/([0-9]{1,2})|([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]))\s(\p{Lu}\p{L}{1,30})",
-            |found| {
-                let (numerator, denominator) = parts_of(found, 1)?;
-                let form = match gender(found.get(4)) {
-                    Gender::Masculine => Form::Masculine,
-                    Gender::Feminine => Form::Feminine,
-                    Gender::Neuter => Form::Neuter,
-                };
-                Some(format!("{} {}", fraction_of(numerator, denominator, form, false, German), found.get(4)))
-            },
-        ),
-        rule(
-            r"([0-9]{1,6})\s?(?:\s([0-9]{1,2})/([0-9]{1,2})|([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]))\s?({UNIT})\.?",
-            |found| {
-                let (numerator, denominator) = parts_of(found, 2)?;
-                let unit = quantities::unit(found.get(5), German)?.others;
-                Some(format!("{} {unit}", mixed(found.get(1), numerator, denominator, German)))
-            },
-        ),
-        // 2½, 2 3/4
-        rule(r"([0-9]{1,6})\s?([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", |found| {
-            let (numerator, denominator) = vulgar(found.get(2).chars().next()?)?;
-            Some(mixed(found.get(1), numerator, denominator, German))
-        }),
-        rule(r"([0-9]{1,6})\s([0-9]{1,2})/([0-9]{1,2})", |found| {
-            proper(found.get(2), found.get(3)).then(|| mixed(found.get(1), found.get(2), found.get(3), German))
-        }),
-        rule(r"24/7", |_| Some("vierundzwanzig sieben".to_owned())),
-        rule(r"([0-9]{1,3})/([0-9]{1,4})", |found| {
-            let (numerator, denominator) = (found.get(1), found.get(2));
-            proper(numerator, denominator).then(|| fraction(numerator, denominator, German))
-        }),
-        // 4.5/5, 120/80, 2024/25
-        rule(r"({N})/([0-9]{1,4})", |found| {
-            let (first, second) = (found.get(1), found.get(2));
-            let years = first.len() == 4 && second.len() == 2;
-            let larger = first.parse::<u32>().is_ok_and(|first| second.parse().is_ok_and(|second| first > second));
-            let joint = if larger { "zu" } else { "von" };
-            let number = cardinal(second, Form::Counting, German);
-            Some(match years {
-                true => format!("{} {number}", year(first, German)),
-                false => format!("{} {joint} {number}", Number::read(first, German).words(Form::Counting, German)),
-            })
-        }),
+    ];
+    let after = vec![
         // 1., 2. und 3. Platz
         rule(r"([0-9]{1,4})\.", |found| {
             let after = found.after();
@@ -281,7 +230,8 @@ pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
                 .then(|| format!("{} {}", number.words(Form::Counting, German), mixed_name(found.get(2), German)))
         }),
         rule(r"[0-9]{1,6}\p{L}{1,3}(?:[0-9]{1,6}\p{L}{0,3}){0,2}", |found| Some(mixed_name(found.get(0), German))),
-    ]
+    ];
+    before.into_iter().chain(fractions::rules(German)).chain(after).collect()
 });
 
 pub(super) static WORD_RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
@@ -638,6 +588,15 @@ fn gender(noun: &str) -> Gender {
     }
 }
 
+/// The form of a number before a noun.
+pub(super) fn form(noun: &str) -> Form {
+    match gender(noun) {
+        Gender::Masculine => Form::Masculine,
+        Gender::Feminine => Form::Feminine,
+        Gender::Neuter => Form::Neuter,
+    }
+}
+
 /// A 1 before what is counted: "eine Stunde", "ein neues Auto", "einen neuen Tag", else "eins".
 fn one(found: &Found) -> &'static str {
     let mut next = forwards(found.after());
@@ -775,25 +734,9 @@ pub(super) fn clock(hour: &str, minute: &str) -> Option<String> {
     })
 }
 
-/// The parts of a fraction: two groups from `group` on, or a character that is a fraction in the one after.
-fn parts_of<'a>(found: &Found<'a>, group: usize) -> Option<(&'a str, &'a str)> {
-    match found.get(group) {
-        "" => vulgar(found.get(group + 2).chars().next()?),
-        numerator => proper(numerator, found.get(group + 1)).then(|| (numerator, found.get(group + 1))),
-    }
-}
-
 fn weekday(short: &str) -> Option<&'static str> {
     const DAYS: [&str; 7] = ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"];
     DAYS.into_iter().find(|day| day.starts_with(short))
-}
-
-/// Whether a fraction has a name: "drei Viertel", but "neun von zehn".
-fn proper(numerator: &str, denominator: &str) -> bool {
-    let value = |text: &str| text.parse::<u32>().unwrap_or(0);
-    let (numerator, denominator) = (value(numerator), value(denominator));
-    let named = denominator <= 20 && denominator != 10 || matches!(denominator, 32 | 64);
-    named && (1..denominator).contains(&numerator)
 }
 
 /// Words before a year.
