@@ -16,6 +16,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use driver::{Browser, Microphone, Served};
 use serde::Deserialize;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// Left, top, width and height of the box around the mouth, as shares of the picture of the shipped characters.
@@ -387,6 +388,80 @@ fn characters_are_made_edited_and_deleted_in_the_gallery() {
     // A click switches.
     scene.browser.click("[data-id='theo'] .card-choose");
     scene.wait_for("Theo", "document.title === 'Theo · Visage'");
+}
+
+/// What an author does about voices: chooses one, hears it, and is told in words what is wrong with a recording.
+#[test]
+fn voices_are_chosen_heard_and_not_cloned_from_nothing() {
+    let scene = Scene::open(quiet);
+    let mira = scene.folder.path().join("characters/mira/character.ron");
+    assert!(read(&mira).contains("piper-en-joe"));
+    scene.browser.click("#open-gallery");
+    scene.wait_for("the gallery", "document.querySelector(\"[data-id='mira'] .card-edit\")");
+    scene.browser.click("[data-id='mira'] .card-edit");
+    scene.wait_for("the editor", "!document.getElementById('view-editor').hidden");
+
+    // The list is the server's, by engines; what is not installed can be seen and not chosen, and says what to do.
+    let options = scene.browser.run_async(
+        "const voices = await (await fetch('/api/voices')).json(); \
+         const english = voices.filter(({languages}) => languages.includes('en')); \
+         const options = [...document.querySelectorAll('#edit-voice-en optgroup option')]; \
+         return {wanted: english.map(({id}) => id).sort(), shown: options.map(({value}) => value).sort(), \
+           fit: options.every((option) => option.disabled === !english.find(({id}) => id === option.value).installed), \
+           advised: options.every((option) => !option.disabled || option.title !== ''), \
+           now: document.getElementById('edit-voice-en').value}",
+    );
+    assert_eq!(options["wanted"], options["shown"]);
+    assert!(options["shown"].as_array().is_some_and(|shown| shown.len() > 2), "{options}");
+    assert_eq!(
+        (&options["fit"], &options["advised"], &options["now"]),
+        (&true.into(), &true.into(), &"piper-en-joe".into())
+    );
+
+    let told = "[...document.querySelectorAll('#notices .notice')].map((notice) => notice.dataset.words)";
+    scene.browser.run(&format!("window.toldBefore = {told}"));
+    set_input(&scene, "#edit-voice-en", "espeak-ng");
+    scene.browser.click("#edit-listen-en");
+    scene.wait_for("a sentence", "document.getElementById('edit-listen-en').textContent === 'Stop'");
+    scene.wait_for("its end", "document.getElementById('edit-listen-en').textContent === 'Listen'");
+    assert_eq!(
+        scene.browser.run(&format!("return {told}.filter((words) => !toldBefore.includes(words))[0]")),
+        Value::Null
+    );
+
+    // A recording in which nobody speaks becomes no voice. Nobody has to have Kokoro to learn that.
+    let silent = scene.folder.path().join("nobody.wav");
+    std::fs::copy(scene.folder.path().join("quiet.wav"), &silent).expect("a copy");
+    scene.browser.click("#edit-clone-de");
+    assert_eq!(scene.browser.run("return document.getElementById('clone-language').value"), "de");
+    scene.browser.choose_file("#clone-file", &silent);
+    for (field, words) in [("name", "Nobody"), ("by", "Nobody"), ("permission", "I allow that my voice is cloned.")] {
+        scene.browser.type_into(&format!("#clone-{field}"), words);
+    }
+    // Without the tick nothing is sent.
+    scene.browser.click("#clone-begin");
+    assert_eq!(
+        scene.browser.run("return document.querySelector('#clone-form :invalid:not(fieldset)').id"),
+        "clone-agreed"
+    );
+    scene.browser.click("#clone-agreed");
+    scene.browser.click("#clone-begin");
+    scene.wait_for("the reason", "document.getElementById('clone-wrong').textContent.includes('recording is silent')");
+    // The microphone of this browser is silent, too; it is recorded as a file that the server reads.
+    scene.browser.click("#clone-record");
+    scene.wait_for("a second of it", "document.getElementById('clone-recording').textContent.includes('1 s')");
+    scene.browser.click("#clone-record");
+    scene.wait_for("it", "document.getElementById('clone-recording').textContent.includes('microphone')");
+    assert_eq!(scene.browser.run("return document.getElementById('clone-wrong').textContent"), "");
+    scene.browser.click("#clone-begin");
+    scene.wait_for("the reason", "document.getElementById('clone-wrong').textContent.includes('recording is silent')");
+    scene.browser.press(&ESCAPE.to_string());
+    scene.wait_for("the editor", "!document.getElementById('clone').open");
+
+    scene.browser.click("#edit-save");
+    scene.wait_for("the gallery", "!document.getElementById('view-gallery').hidden");
+    let saved = read(&mira);
+    assert!(!saved.contains("piper-en-joe"), "{saved}");
 }
 
 fn read(path: &Path) -> String {

@@ -24,18 +24,39 @@ export async function call(method, path, { json, form, body, type = "application
   if (json !== undefined || body) headers["content-type"] = type;
   if (match) headers["if-match"] = match;
   const content = form ?? body ?? (json === undefined ? undefined : JSON.stringify(json));
-  const send = () => fetch(path, { method, headers, body: content, cache: "no-store" }).catch(() => {
+  const answer = await send(path, { method, headers, body: content, cache: "no-store" });
+  const text = await answer.text();
+  const data = isJson(answer) && text ? JSON.parse(text) : null;
+  if (!answer.ok) throw refusal(answer, data);
+  return { data, etag: answer.headers.get("etag") };
+}
+
+/** Asks for sound with a JSON order and gives {bytes, notice}: an ArrayBuffer, and what is not as it was asked for or null. */
+export async function sound(path, order) {
+  const headers = { "content-type": "application/json" };
+  const answer = await send(path, { method: "POST", headers, body: JSON.stringify(order), cache: "no-store" });
+  if (!answer.ok) throw refusal(answer, isJson(answer) ? await answer.json() : null);
+  const bytes = await answer.arrayBuffer().catch(() => {
+    throw new Refused(0, "The sound was cut off.");
+  });
+  return { bytes, notice: answer.headers.get("visage-notice") };
+}
+
+/** Sends a request, again if the server wanted its token and got it. */
+async function send(path, request) {
+  const once = () => fetch(path, request).catch(() => {
     throw new Refused(0, "The server cannot be reached.");
   });
-  let answer = await send();
-  if (answer.status === 401 && askForToken) {
-    await askForToken();
-    answer = await send();
-  }
-  const text = await answer.text();
-  const data = /json/.test(answer.headers.get("content-type") ?? "") && text ? JSON.parse(text) : null;
-  if (!answer.ok) throw new Refused(answer.status, data?.detail ?? data?.title ?? `The server answered ${answer.status}.`);
-  return { data, etag: answer.headers.get("etag") };
+  const answer = await once();
+  if (answer.status !== 401 || !askForToken) return answer;
+  await askForToken();
+  return once();
+}
+
+const isJson = (answer) => /json/.test(answer.headers.get("content-type") ?? "");
+
+function refusal(answer, data) {
+  return new Refused(answer.status, data?.detail ?? data?.title ?? `The server answered ${answer.status}.`);
 }
 
 /** Exchanges the token for the session that images and the WebSocket need, too; throws {@link Refused} if it is wrong. */

@@ -5,9 +5,11 @@
 // "untry" (the tried expression is to go).
 
 import { call } from "./api.js";
+import { Cloning } from "./cloning.js";
 import { confirm } from "./dialogs.js";
 import { showSliders } from "./face.js";
 import { make, showThumbnail } from "./gallery.js";
+import { Voices } from "./voices.js";
 
 const element = (id) => document.getElementById(id);
 const LANGUAGES = { en: "English", de: "Deutsch" };
@@ -57,9 +59,20 @@ export class Editor extends EventTarget {
   #summary = null;
   #isDefault = false;
   #trying = 0;
+  #voices = new Voices();
+  #cloning = new Cloning();
 
   constructor() {
     super();
+    for (const source of [this.#voices, this.#cloning]) {
+      source.addEventListener("problem", ({ detail: words }) => this.#tell("problem", words));
+    }
+    this.#voices.addEventListener("change", () => this.#draft && this.#showLanguages());
+    this.#cloning.addEventListener("made", ({ detail: { voice, language } }) => {
+      // The new voice is the one that is wanted, where there is a place for it.
+      if (this.#draft?.voices[language]) this.#speakWith(language, voice);
+      this.#voices.load();
+    });
     element("editor").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#run(() => this.#save());
@@ -109,6 +122,7 @@ export class Editor extends EventTarget {
   /** Reads the character and shows it. */
   async open(summary) {
     const { data, etag } = await call("GET", `/api/characters/${encodeURIComponent(summary.id)}`);
+    await this.#voices.load();
     this.#builtin ??= (await call("GET", "/api/emotions")).data;
     const all = await call("GET", "/api/characters?limit=200");
     this.#isDefault = all.data.items.some((item) => item.id === summary.id && item.default);
@@ -156,7 +170,7 @@ export class Editor extends EventTarget {
     const languages = Object.keys(draft.voices);
     element("edit-language").replaceChildren(...languages.map((code) => new Option(LANGUAGES[code] ?? code, code)));
     element("edit-language").value = draft.language ?? languages[0];
-    element("edit-languages").replaceChildren(...languages.map((code) => this.#languageFields(code)));
+    this.#showLanguages();
     element("edit-liveliness").value = draft.idle?.liveliness ?? 0.7;
     this.#showLiveliness();
     element("edit-renderer").value = draft.renderer ?? "auto";
@@ -165,6 +179,22 @@ export class Editor extends EventTarget {
     const base = `/api/characters/${encodeURIComponent(this.#id)}`;
     element("edit-export").href = `${base}/archive`;
     this.#showEmotion();
+    this.#changed();
+  }
+
+  /** Voices and words; what has the focus keeps it. */
+  #showLanguages() {
+    const focus = document.activeElement?.closest?.("#edit-languages [id]")?.id;
+    element("edit-languages").replaceChildren(...Object.keys(this.#draft.voices).map((code) => this.#languageFields(code)));
+    if (focus) element(focus)?.focus();
+  }
+
+  /** Chooses the voice of a language. */
+  #speakWith(code, model) {
+    const voice = this.#draft.voices[code];
+    voice.model = model;
+    // Which engine that is says its name.
+    delete voice.engine;
     this.#changed();
   }
 
@@ -211,11 +241,21 @@ export class Editor extends EventTarget {
       return make("label", { className: "field slider" }, make("span", {}, `${label} `, output), input);
     };
     const speech = this.#draft.personality?.[code] ?? {};
+    const { select, hint } = this.#voices.choice(code, voice.model ?? FALLBACK_VOICE, (model) => this.#speakWith(code, model));
+    [select.id, hint.id] = [`edit-voice-${code}`, `edit-voice-${code}-hint`];
+    select.setAttribute("aria-describedby", hint.id);
+    const listen = this.#voices.listenButton(code, () => ({ ...voice, model: voice.model ?? FALLBACK_VOICE }));
+    const clone = make("button", { type: "button", className: "button", textContent: "New voice from a recording…" });
+    [listen.id, clone.id] = [`edit-listen-${code}`, `edit-clone-${code}`];
+    clone.setAttribute("aria-haspopup", "dialog");
+    clone.addEventListener("click", () => this.#cloning.open(code));
     return make(
       "fieldset",
       {},
       make("legend", { textContent: LANGUAGES[code] ?? code }),
-      field("Voice", text("input", voice.model ?? FALLBACK_VOICE, (value) => (voice.model = value), { required: true, maxLength: 100 })),
+      field("Voice", select),
+      hint,
+      make("div", { className: "voice-actions" }, listen, clone),
       make("div", { className: "sliders" }, range("Speed", "speed", 0.5, 2), range("Pitch", "pitch", 0.5, 2), range("Volume", "volume", 0, 2)),
       field("Greeting", text("textarea", speech.greeting, (value) => (words().greeting = value), { rows: 2, maxLength: 2000 })),
       field("Who it is, for a language model", text("textarea", speech.system_prompt, (value) => (words().system_prompt = value), { rows: 2, maxLength: 20_000 })),
@@ -327,6 +367,7 @@ export class Editor extends EventTarget {
 
   #close(id) {
     this.#draft = null;
+    this.#voices.silence();
     this.#tell("untry");
     this.#tell("done", id);
   }

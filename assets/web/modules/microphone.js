@@ -7,14 +7,20 @@
 const TAIL = 1500;
 
 const WORDS = {
-  NotAllowedError: "The microphone was refused. Allow it for this page in the browser's address bar, then press Talk again.",
-  NotFoundError: "No microphone was found. Plug one in, then press Talk again.",
+  NotAllowedError: "The microphone was refused. Allow it for this page in the browser's address bar, then press again.",
+  NotFoundError: "No microphone was found. Plug one in, then press again.",
   NotReadableError: "The microphone is in use by another program, or the system does not give it out.",
   OverconstrainedError: "The microphone cannot be used: it offers no fitting format.",
   SecurityError: "The browser does not allow the microphone on this page.",
 };
 const INSECURE =
   "The browser gives out the microphone only over https, or on the machine that runs Visage itself (http://localhost).";
+
+/** Why there is no microphone, for a person: an error of getUserMedia, or null where there is no such function. */
+export function wordsFor(error) {
+  if (!error) return INSECURE;
+  return WORDS[error.name] ?? `The microphone cannot be used (${error.message || error.name}).`;
+}
 
 export class Microphone extends EventTarget {
   #state = "off";
@@ -30,7 +36,7 @@ export class Microphone extends EventTarget {
   /** Turns the microphone on; the track, or null if there is none (a "problem" says why) or it was turned off meanwhile. */
   async start() {
     if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia) {
-      this.#tell("problem", INSECURE);
+      this.#tell("problem", wordsFor(null));
       return null;
     }
     this.#release();
@@ -44,7 +50,7 @@ export class Microphone extends EventTarget {
     } catch (error) {
       if (asked !== this.#asked) return null;
       this.#enter("off");
-      this.#tell("problem", WORDS[error.name] ?? `The microphone cannot be used (${error.message || error.name}).`);
+      this.#tell("problem", wordsFor(error));
       return null;
     }
     if (asked !== this.#asked) {

@@ -34,6 +34,6 @@ pub use fit::{
     Ear, FitOptions, FitProgress, Fitted, Go, HeardVoices, STYLE_NUMBERS, STYLE_ROWS, Sentences, Similarity, Speaker,
     StyleTable, fit,
 };
-pub use profile::{Listing, MAX_NAME, Permission, Profiles, VoiceProfile, check_voice_id};
+pub use profile::{Listing, MAX_NAME, Permission, Profiles, VoiceProfile, check_voice_id, check_voice_name};
 pub use spectrogram::ENCODER_RATE;
 pub use watermark::{LEVEL, MARK_RATE_STEP, MARKED, MarkKey, Marker, detect, mark};

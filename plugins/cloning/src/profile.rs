@@ -313,6 +313,14 @@ pub fn check_voice_id(id: &str) -> Result<(), CloningError> {
     check_id(id)
 }
 
+/// Checks that a voice can be called so: 1 to [`MAX_NAME`] characters, none of them a control character.
+///
+/// # Errors
+/// [`CloningError::InvalidName`].
+pub fn check_voice_name(name: &str) -> Result<(), CloningError> {
+    check_name(name)
+}
+
 fn check_id(id: &str) -> Result<(), CloningError> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !id.is_empty() && id.len() <= MAX_ID && !id.starts_with('-') && id.bytes().all(plain) {
@@ -508,6 +516,7 @@ mod tests {
         for name in ["", "  ", "a\nb", &"a".repeat(81)] {
             let mut wrong = profile("x");
             wrong.name = name.to_owned();
+            assert!(matches!(check_voice_name(name), Err(CloningError::InvalidName { .. })), "{name:?}");
             assert!(matches!(profiles.create(&wrong, &[1.0]), Err(CloningError::InvalidName { .. })), "{name:?}");
         }
     }

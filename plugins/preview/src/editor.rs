@@ -3,9 +3,8 @@
 use bevy_egui::egui::{Button, CollapsingHeader, ComboBox, Grid, Slider, TextEdit, Ui};
 use serde_json::Value;
 use visage_core::{Emotion, Language};
-use visage_library::{Background, CharacterFile, Colour, Engine, Idle, Voice};
-use visage_models::Catalogue;
-use visage_schedule::{CharacterEdit, RemoteCommand};
+use visage_library::{Background, CharacterFile, Colour, Idle, Voice};
+use visage_schedule::{CharacterEdit, RemoteCommand, VoiceInfo};
 
 use crate::{
     Wish,
@@ -81,10 +80,10 @@ impl Editor {
     }
 
     /// Draws the form.
-    pub fn show(&mut self, ui: &mut Ui, mood: Emotion, wishes: &mut Vec<Wish>) {
+    pub fn show(&mut self, ui: &mut Ui, mood: Emotion, voices: &[VoiceInfo], wishes: &mut Vec<Wish>) {
         ui.heading(format!("Edit {}", self.saved.name));
         self.buttons(ui, mood, wishes);
-        CollapsingHeader::new("Name and voice").default_open(true).show(ui, |ui| self.voices(ui));
+        CollapsingHeader::new("Name and voice").default_open(true).show(ui, |ui| self.voices(ui, voices));
         CollapsingHeader::new("Words").show(ui, |ui| self.words(ui));
         CollapsingHeader::new("Motion and backdrop").show(ui, |ui| self.motion(ui));
         let faces = CollapsingHeader::new("Emotions").show(ui, |ui| self.faces(ui, wishes));
@@ -123,7 +122,7 @@ impl Editor {
         });
     }
 
-    fn voices(&mut self, ui: &mut Ui) {
+    fn voices(&mut self, ui: &mut Ui, voices: &[VoiceInfo]) {
         Grid::new("name").num_columns(2).show(ui, |ui| {
             ui.label("name");
             ui.text_edit_singleline(&mut self.draft.name);
@@ -148,7 +147,7 @@ impl Editor {
                     gone = Some(*language);
                 }
             });
-            ui.push_id(language, |ui| voice_fields(ui, voice));
+            ui.push_id(language, |ui| voice_fields(ui, *language, voice, voices));
         }
         if let Some(language) = gone {
             self.draft.voices.remove(&language);
@@ -262,20 +261,25 @@ fn spelt(language: Language) -> &'static str {
     }
 }
 
-fn voice_fields(ui: &mut Ui, voice: &mut Voice) {
-    ComboBox::from_id_salt("model").selected_text(&voice.model).width(220.0).show_ui(ui, |ui| {
-        let known = Catalogue::builtin().models.iter().filter(|model| Engine::of_model(&model.id).is_some());
-        let known = known.flat_map(|model| {
-            let voices = model.voices.iter().map(move |voice| (format!("{}/{voice}", model.id), model.job.as_str()));
-            std::iter::once((model.id.clone(), model.job.as_str())).chain(voices)
-        });
-        for (model, job) in known.chain([("espeak-ng".to_owned(), "speaks everything, like a machine")]) {
-            if ui.selectable_label(voice.model == model, &model).on_hover_text(job).clicked() {
-                voice.model = model;
-                voice.engine = None;
+fn voice_fields(ui: &mut Ui, language: Language, voice: &mut Voice, voices: &[VoiceInfo]) {
+    let title = |known: &VoiceInfo| format!("{} ({})", known.name, known.engine);
+    let now = voices.iter().find(|known| known.id == voice.model).map_or_else(|| voice.model.clone(), title);
+    ComboBox::from_id_salt("model")
+        .selected_text(now)
+        .width(220.0)
+        .show_ui(ui, |ui| {
+            for known in voices.iter().filter(|known| known.languages.contains(&language)) {
+                let label = |ui: &mut Ui| ui.selectable_label(known.id == voice.model, title(known));
+                let hint = known.advice.as_deref().unwrap_or(&known.description);
+                let chosen = ui.add_enabled_ui(known.installed, label).inner;
+                if chosen.on_hover_text(hint).on_disabled_hover_text(hint).clicked() {
+                    voice.model.clone_from(&known.id);
+                    voice.engine = None;
+                }
             }
-        }
-    });
+        })
+        .response
+        .on_hover_text("A recording becomes a new voice on the page, or by `visage voices clone`");
     ui.add(Slider::new(&mut voice.speed, 0.5..=2.0).text("speed"));
     ui.add(Slider::new(&mut voice.pitch, 0.5..=2.0).text("pitch"));
     ui.add(Slider::new(&mut voice.volume, 0.0..=2.0).text("volume"));

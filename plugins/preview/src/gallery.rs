@@ -7,7 +7,7 @@ use bevy_egui::egui::{
     TextEdit, TextureHandle, TextureOptions, Ui, Vec2, vec2,
 };
 use visage_core::{Emotion, Raster};
-use visage_schedule::RemoteCommand;
+use visage_schedule::{RemoteCommand, VoiceInfo};
 
 use crate::{Wish, editor::Editor, shelf::Card};
 
@@ -20,6 +20,8 @@ const NAME: f32 = 24.0;
 #[derive(Default)]
 pub struct Gallery {
     cards: Vec<Card>,
+    /// Who can speak.
+    pub(crate) voices: Vec<VoiceInfo>,
     /// Thumbnails on the graphics device, with the revision that they show.
     pictures: BTreeMap<String, (String, TextureHandle)>,
     editor: Option<Editor>,
@@ -151,7 +153,7 @@ impl Gallery {
         }
         match &mut self.editor {
             Some(editor) => {
-                ui.push_id(editor.id().to_owned(), |ui| editor.show(ui, mood, wishes));
+                ui.push_id(editor.id().to_owned(), |ui| editor.show(ui, mood, &self.voices, wishes));
             }
             None => {
                 ui.weak("Nobody who could be edited is on stage.");

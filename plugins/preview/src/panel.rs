@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bevy_egui::egui::{Button, ComboBox, Grid, Key, RichText, ScrollArea, Slider, TextEdit, Ui};
 use visage_core::Emotion;
-use visage_schedule::{CharacterEdit, CharacterSummary, DeviceState, QueueMode, RemoteCommand, Speaker};
+use visage_schedule::{CharacterEdit, CharacterSummary, DeviceState, QueueMode, RemoteCommand, Speaker, VoiceInfo};
 
 use crate::{gallery::Gallery, graph, shelf::Card};
 
@@ -55,6 +55,8 @@ pub struct View<'a> {
 pub enum Wish {
     /// What a page could order, too.
     Order(RemoteCommand),
+    /// The gallery comes into sight: characters and voices are to be looked at again.
+    Look,
     /// The character with this id is to be changed.
     Edit(String, CharacterEdit),
     /// There is to be a new character.
@@ -105,7 +107,10 @@ impl Panel {
         ui.add_space(6.0);
         ui.horizontal(|ui| {
             for (tab, name) in [(Tab::Talk, "Talk"), (Tab::Characters, "Characters")] {
-                ui.selectable_value(&mut self.tab, tab, RichText::new(name).heading());
+                let opened = ui.selectable_value(&mut self.tab, tab, RichText::new(name).heading()).clicked();
+                if opened && tab == Tab::Characters {
+                    wishes.push(Wish::Look);
+                }
             }
         });
         ui.separator();
@@ -142,6 +147,11 @@ impl Panel {
     /// The characters have been read. Returns what follows from it.
     pub(crate) fn characters_came(&mut self, cards: Vec<Card>) -> Vec<Wish> {
         self.gallery.came(cards)
+    }
+
+    /// The voices have been looked at.
+    pub(crate) fn voices_came(&mut self, voices: Vec<VoiceInfo>) {
+        self.gallery.voices = voices;
     }
 
     /// A picture was dropped on the window.

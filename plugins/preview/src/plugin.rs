@@ -10,7 +10,8 @@ use visage_core::WorkerHandle;
 use visage_library::Library;
 use visage_schedule::{
     ActiveCharacter, CharacterEdit, CharacterList, Conversation, Devices, EditCharacter, IngestSystems, Latencies,
-    Mood, Notices, Orders, Problem, Renderers, StageImage, StageTimes, TickStats, Transcript, VisageSystems,
+    Mood, Notices, Orders, Problem, Renderers, SpeechDoor, StageImage, StageTimes, TickStats, Transcript,
+    VisageSystems,
 };
 
 use crate::{
@@ -86,10 +87,11 @@ fn count_late(mut stats: ResMut<TickStats>, mut before: Local<Option<u64>>) {
     stats.late += ran.saturating_sub(1);
 }
 
-/// Has the characters read again after each change, and passes on what was found.
+/// Has the characters and voices read again after each change, and passes on what was found.
 fn read_characters(
     list: Res<CharacterList>,
     active: Option<Res<ActiveCharacter>>,
+    speech: Option<Res<SpeechDoor>>,
     mut reading: ResMut<Reading>,
     mut shown: ResMut<Shown>,
     mut edits: MessageWriter<EditCharacter>,
@@ -103,6 +105,7 @@ fn read_characters(
                 let wishes = shown.panel.characters_came(cards);
                 shown.wishes.extend(wishes);
             }
+            Found::Voices(voices) => shown.panel.voices_came(voices),
             Found::Picture { name, bytes } => {
                 // The store makes an id of the name.
                 let edit = CharacterEdit::Create { name, picture: bytes };
@@ -114,21 +117,25 @@ fn read_characters(
             }
         }
     }
-    if reading.stale && !reading.looking && reading.shelf.try_send(Errand::Look).is_ok() {
-        (reading.stale, reading.looking) = (false, true);
+    if reading.stale && !reading.looking {
+        let errand = Errand::Look(speech.as_deref().cloned());
+        if reading.shelf.try_send(errand).is_ok() {
+            (reading.stale, reading.looking) = (false, true);
+        }
     }
 }
 
 /// What a person did in the window becomes messages. A picture for which the shelf has no room waits.
 fn grant_wishes(
     mut shown: ResMut<Shown>,
-    reading: Res<Reading>,
+    mut reading: ResMut<Reading>,
     mut orders: Orders,
     mut edits: MessageWriter<EditCharacter>,
 ) {
     for wish in std::mem::take(&mut shown.wishes) {
         match wish {
             Wish::Order(order) => orders.give(order),
+            Wish::Look => reading.stale = true,
             Wish::Edit(id, edit) => {
                 edits.write(EditCharacter { id, edit });
             }

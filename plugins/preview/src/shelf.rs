@@ -11,6 +11,7 @@ use std::{
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterType};
 use visage_core::{Raster, StopFlag, Worker};
 use visage_library::{CharacterFile, Library, Part, block_on};
+use visage_schedule::{SpeechDoor, VoiceInfo};
 
 /// Width and height of a thumbnail in pixels: twice the points it is shown with, for fine screens.
 pub const THUMBNAIL: u32 = 192;
@@ -22,8 +23,8 @@ const DECODING: u64 = 512 << 20;
 /// What the shelf is told to do.
 #[derive(Debug)]
 pub enum Errand {
-    /// Look through all characters.
-    Look,
+    /// Look through all characters, and through the voices behind the door, if there is one.
+    Look(Option<SpeechDoor>),
     /// Read a picture for a new character.
     Picture {
         /// What the character is to be called.
@@ -38,6 +39,8 @@ pub enum Errand {
 pub enum Found {
     /// All characters.
     Characters(Vec<Card>),
+    /// All voices.
+    Voices(Vec<VoiceInfo>),
     /// A picture's bytes.
     Picture {
         /// What the character is to be called.
@@ -76,10 +79,15 @@ impl Worker for Shelf {
 
     fn handle(&mut self, errand: Errand, emit: &mut dyn FnMut(Found), stop: &StopFlag) {
         match errand {
-            Errand::Look => match self.look(stop) {
-                Ok(cards) => emit(Found::Characters(cards)),
-                Err(error) => emit(Found::Trouble(format!("the characters cannot be read: {error}"))),
-            },
+            Errand::Look(speech) => {
+                match self.look(stop) {
+                    Ok(cards) => emit(Found::Characters(cards)),
+                    Err(error) => emit(Found::Trouble(format!("the characters cannot be read: {error}"))),
+                }
+                if let Some(door) = speech {
+                    emit(Found::Voices((door.voices)()));
+                }
+            }
             Errand::Picture { name, path } => match read(&path) {
                 Ok(bytes) => emit(Found::Picture { name, bytes }),
                 Err(reason) => emit(Found::Trouble(format!("{}: {reason}", path.display()))),
@@ -89,7 +97,7 @@ impl Worker for Shelf {
 
     fn if_lost(errand: &Errand) -> Option<Found> {
         Some(Found::Trouble(match errand {
-            Errand::Look => "the characters could not be read because of a fault in the program".into(),
+            Errand::Look(_) => "the characters could not be read because of a fault in the program".into(),
             Errand::Picture { path, .. } => format!("{}: this picture is too much for the program", path.display()),
         }))
     }
@@ -180,6 +188,7 @@ fn thumbnail(bytes: &[u8]) -> Option<Raster> {
 mod tests {
     use image::{ImageFormat, Rgb, RgbImage};
     use visage_core::Language;
+    use visage_testkit::voices_of_a_machine;
 
     use super::*;
 
@@ -236,5 +245,21 @@ mod tests {
         let again = shelf.look(&StopFlag::default()).expect("memory can be read");
         assert_ne!(again[0].revision, ada.revision);
         assert_eq!(shelf.thumbnails.len(), 1, "only the present revision is kept");
+    }
+
+    #[test]
+    fn the_shelf_has_the_voices_that_there_are() {
+        let (requests, _) = crossbeam_channel::bounded(1);
+        let door = SpeechDoor { requests, voices: Arc::new(|| voices_of_a_machine(false)) };
+        for (speech, expected) in [(None, None), (Some(door), Some(voices_of_a_machine(false)))] {
+            let mut voices = None;
+            let mut emit = |found| match found {
+                Found::Voices(found) => voices = Some(found),
+                Found::Characters(_) => {}
+                other => panic!("{other:?}"),
+            };
+            Shelf::new(Library::in_memory()).handle(Errand::Look(speech), &mut emit, &StopFlag::default());
+            assert_eq!(voices, expected);
+        }
     }
 }

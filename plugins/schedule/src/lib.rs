@@ -14,6 +14,7 @@
 //! app.update();
 //! ```
 
+mod cloning;
 mod diagnostics;
 mod doors;
 mod messages;
@@ -23,6 +24,7 @@ mod resources;
 mod sets;
 mod voices;
 
+pub use cloning::{CloneJob, CloneOrder, CloneRefusal, CloneState, CloneVoices, CloningDoor};
 pub use diagnostics::{Latencies, StageTimes, TickReport, TickStats, Viewers};
 pub use doors::{
     RigDoor, RigError, RigRequest, SpeechDoor, SpeechError, SpeechPiece, SpeechRequest, StillDoor, StillRequest,
@@ -42,4 +44,4 @@ pub use resources::{
     Sounding, SpokenTurn, SpokenTurns, StageImage, VoiceSettings, WARP,
 };
 pub use sets::{AnimateSystems, IngestSystems, VisageSystems};
-pub use voices::{ChoiceError, ListVoices, VoiceInfo, choose_voice, language_in, languages, voices_named};
+pub use voices::{ChoiceError, Cloned, ListVoices, VoiceInfo, choose_voice, language_in, languages, voices_named};

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use visage_core::{Language, Script, language_of};
 
 /// A voice that may be asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct VoiceInfo {
     /// Its name in settings and requests.
     #[schema(example = "kokoro/bf_emma")]
@@ -30,6 +30,24 @@ pub struct VoiceInfo {
     pub installed: bool,
     /// What to do before it speaks; null if it speaks by its name alone.
     pub advice: Option<String>,
+    /// Where it comes from, if it was made after a recording; null if it came with its engine. Only such a voice can be
+    /// deleted.
+    pub cloned: Option<Cloned>,
+}
+
+/// Where a cloned voice comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Cloned {
+    /// Who has said that it may be cloned.
+    pub permission_by: String,
+    /// Similarity to the recording of the most similar voice that the engine has by itself, -1 to 1; 0 if it has none.
+    #[schema(minimum = -1.0, maximum = 1.0)]
+    pub similarity_before: f32,
+    /// And of the clone.
+    #[schema(minimum = -1.0, maximum = 1.0)]
+    pub similarity_after: f32,
+    /// Whether what it says carries the mark of a cloned voice.
+    pub marked: bool,
 }
 
 /// Gives the voices, those first that are to be taken where none is named. It looks at the disk, so it is not for the tick.
@@ -131,68 +149,4 @@ pub fn language_in(text: &str, languages: &[Language]) -> Language {
     let (script, _) = Script::read(text);
     let language = script.language.unwrap_or_else(|| language_of(&script.plain(), first));
     if languages.contains(&language) { language } else { first }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn voice(id: &str, engine: &'static str, languages: &[Language], installed: bool) -> VoiceInfo {
-        VoiceInfo {
-            id: id.to_owned(),
-            engine,
-            name: id.to_owned(),
-            languages: languages.to_vec(),
-            description: "a voice".to_owned(),
-            licence: "MIT".to_owned(),
-            installed,
-            advice: (!installed).then(|| format!("run `visage models fetch {engine}`")),
-        }
-    }
-
-    #[test]
-    fn a_voice_is_chosen_for_what_is_asked() {
-        use Language::{English, German};
-        let shelf = |kokoro| {
-            [
-                voice("piper-en-joe", "piper", &[English], true),
-                voice("espeak-ng", "espeak-ng", &[English, German], true),
-                voice("kokoro/af_heart", "kokoro", &[English], kokoro),
-                voice("kokoro/ef_dora", "kokoro", &[German], kokoro),
-                voice("kokoro/am_onyx", "kokoro", &[English], kokoro),
-            ]
-        };
-        let (text, deutsch) = ("Hello, how are you?", "Hallo, wie geht es dir?");
-        let ssml = "<speak xml:lang='de'>OK.</speak>";
-        let cases = [
-            (None, None, text, Ok(("piper-en-joe", English))),
-            (None, None, deutsch, Ok(("espeak-ng", German))),
-            (None, None, ssml, Ok(("espeak-ng", German))),
-            (None, Some(German), text, Ok(("espeak-ng", German))),
-            (Some("espeak-ng"), None, text, Ok(("espeak-ng", English))),
-            // A voice of one language reads everything in it.
-            (Some("piper-en-joe"), None, deutsch, Ok(("piper-en-joe", English))),
-            (Some("piper-en-joe"), Some(German), deutsch, Err("the voice piper-en-joe speaks en, not de")),
-            (Some("kokoro"), None, text, Ok(("kokoro/af_heart", English))),
-            (Some("kokoro"), None, deutsch, Ok(("kokoro/ef_dora", German))),
-            (Some("kokoro/am_onyx"), None, text, Ok(("kokoro/am_onyx", English))),
-            (Some("kokoro/am_onyx"), Some(German), text, Err("the voice kokoro/am_onyx speaks en")),
-            (Some("nobody"), None, text, Err("there is no voice \"nobody\"")),
-            (Some(""), None, text, Err("there is no voice \"\"")),
-        ];
-        for (name, language, text, expected) in cases {
-            let voices = shelf(true);
-            match (choose_voice(&voices, name, language, text), expected) {
-                (Ok((voice, language)), Ok(expected)) => assert_eq!((voice.id.as_str(), language), expected),
-                (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
-                (chosen, expected) => panic!("{name:?} {language:?} {text}: {chosen:?}, not {expected:?}"),
-            }
-        }
-        let missing = choose_voice(&shelf(false), Some("kokoro"), None, text).expect_err("it is not there").to_string();
-        assert_eq!(missing, "the voice kokoro/af_heart is not installed; run `visage models fetch kokoro`");
-        let nobody = [voice("a", "a", &[English], false), voice("b", "b", &[German], false)];
-        let missing = choose_voice(&nobody, None, None, deutsch).expect_err("nobody is there");
-        assert!(matches!(missing, ChoiceError::NotInstalled { voice, .. } if voice == "b"));
-        assert!(matches!(choose_voice(&[], None, None, text), Err(ChoiceError::Unknown(_))));
-    }
 }

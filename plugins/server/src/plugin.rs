@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, bounded};
 use tokio::{runtime::Handle, sync::watch};
 use visage_library::Library;
 use visage_schedule::{
-    IngestSystems, Orders, RemoteCommand, RigDoor, SpeechDoor, StillDoor, ViewerDoor, VisageSystems,
+    CloningDoor, IngestSystems, Orders, RemoteCommand, RigDoor, SpeechDoor, StillDoor, ViewerDoor, VisageSystems,
 };
 
 use crate::{
@@ -125,6 +125,7 @@ impl Plugin for ServerPlugin {
             rigs: app.world().get_resource::<RigDoor>().cloned(),
             stills: app.world().get_resource::<StillDoor>().cloned(),
             speech: app.world().get_resource::<SpeechDoor>().cloned(),
+            cloning: app.world().get_resource::<CloningDoor>().cloned(),
             places: Arc::default(),
             meters: reader,
             connections,

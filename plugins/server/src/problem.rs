@@ -96,6 +96,16 @@ pub enum Code {
     UnusablePortrait,
     /// The recording cannot become a voice reference: silent, too short, cut off, …
     UnusableSound,
+    /// Nobody has said that the voice may be cloned.
+    PermissionMissing,
+    /// There is no such cloned voice.
+    NoSuchVoice,
+    /// There is no such job.
+    UnknownJob,
+    /// The voice came with its engine and cannot be deleted.
+    VoiceBuiltIn,
+    /// What is to be called off is done.
+    JobFinished,
     /// The archive cannot be taken in.
     UnusableArchive,
     /// The store of characters cannot be read or written.
@@ -125,10 +135,17 @@ impl Code {
             | Self::InvalidId
             | Self::UnusablePortrait
             | Self::UnusableSound
+            | Self::PermissionMissing
             | Self::UnusableArchive => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Busy | Self::Unavailable | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NotFound | Self::UnknownCharacter | Self::NoSuchPart => StatusCode::NOT_FOUND,
-            Self::CharacterExists | Self::CharacterProtected | Self::CharacterBroken => StatusCode::CONFLICT,
+            Self::NotFound | Self::UnknownCharacter | Self::NoSuchPart | Self::NoSuchVoice | Self::UnknownJob => {
+                StatusCode::NOT_FOUND
+            }
+            Self::CharacterExists
+            | Self::CharacterProtected
+            | Self::CharacterBroken
+            | Self::VoiceBuiltIn
+            | Self::JobFinished => StatusCode::CONFLICT,
             Self::CharacterChanged => StatusCode::PRECONDITION_FAILED,
             Self::ConditionMissing => StatusCode::PRECONDITION_REQUIRED,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -13,7 +13,7 @@ use axum::{
 use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::{mpsc, watch};
 use visage_library::Library;
-use visage_schedule::{RemoteCommand, RigDoor, SignalSocket, SpeechDoor, StillDoor};
+use visage_schedule::{CloningDoor, RemoteCommand, RigDoor, SignalSocket, SpeechDoor, StillDoor};
 
 use crate::{
     access::Gate,
@@ -38,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) stills: Option<StillDoor>,
     /// Texts become sound behind it; absent in a program without a voice.
     pub(crate) speech: Option<SpeechDoor>,
+    /// Recordings become voices behind it; absent in a program without a voice.
+    pub(crate) cloning: Option<CloningDoor>,
     /// How many may do at once what takes time or memory.
     pub(crate) places: Arc<Places>,
     pub(crate) meters: MeterReader,

@@ -13,10 +13,12 @@
 
 mod golden;
 mod rig;
+mod shelf;
 mod stepper;
 mod voice;
 
 pub use golden::{SAME_PICTURE, check_golden, save_frame};
 pub use rig::drawn_rig;
+pub use shelf::voices_of_a_machine;
 pub use stepper::Stepper;
 pub use voice::MockVoice;

@@ -294,6 +294,8 @@ mod tests {
         let anna = listed.iter().find(|voice| voice.id == "clone/anna").expect("it is listed");
         assert!(anna.name == "Anna" && anna.description.contains("permission of Anna"), "{anna:?}");
         assert_eq!(anna.languages, [Language::German]);
+        let cloned = anna.cloned.as_ref().expect("it is a clone");
+        assert_eq!((cloned.permission_by.as_str(), cloned.similarity_after, cloned.marked), ("Anna", 0.7, true));
         assert!(!anna.installed && anna.advice.as_deref() == Some("run `visage models fetch kokoro`"), "{anna:?}");
     }
 

@@ -20,6 +20,7 @@
 mod align;
 mod clauses;
 mod clones;
+mod cloning_door;
 mod door;
 mod engine;
 mod error;

@@ -14,7 +14,7 @@ use visage_schedule::{
 };
 
 use crate::{
-    SpeechQueue, Synthesiser, Variation, default_voice, door,
+    SpeechQueue, Synthesiser, Variation, cloning_door, default_voice, door,
     queue::Full,
     text::make_ready,
     voice_for,
@@ -42,6 +42,7 @@ impl Plugin for VoicePlugin {
     fn build(&self, app: &mut App) {
         app.insert_resource(Voice::start(self))
             .insert_resource(door::open(self.store.clone(), self.threads))
+            .insert_resource(cloning_door::open(self.store.clone(), self.threads))
             .add_systems(FixedUpdate, (take_voices, take_orders, play).chain().in_set(VisageSystems::Speak));
     }
 }

@@ -3,7 +3,7 @@
 use visage_cloning::{Profiles, VoiceProfile};
 use visage_core::Language;
 use visage_models::{Catalogue, State, Store};
-use visage_schedule::VoiceInfo;
+use visage_schedule::{Cloned, VoiceInfo};
 
 use crate::{
     CLONE, ESPEAK, KOKORO, KOKORO_VOICES, KokoroVoice, PIPER_VOICES, PiperVoice, XTTS, cloned_voices, espeak::program,
@@ -13,7 +13,7 @@ use crate::{
 /// What Piper's voices have as their engine.
 const PIPER: &str = "piper";
 /// What to do where the program espeak-ng is missing, which every engine needs for its phonemes.
-const NO_ESPEAK: &str = "install the program espeak-ng (Debian: apt install espeak-ng)";
+pub(crate) const NO_ESPEAK: &str = "install the program espeak-ng (Debian: apt install espeak-ng)";
 
 /// All voices. Those come first that speak where none is named: Piper's, then espeak-ng, then Kokoro's, of which its own
 /// choice for a language comes first.
@@ -50,7 +50,7 @@ pub(crate) fn voices_with(store: &Store, clones: &Profiles, has_espeak: bool) ->
 }
 
 /// What to do for a voice whose model is not there.
-fn to_fetch(store: &Store, voice: &str) -> Option<String> {
+pub(crate) fn to_fetch(store: &Store, voice: &str) -> Option<String> {
     // A voice that is in no catalogue has no model: espeak-ng's.
     let model = Catalogue::builtin().voice(voice).ok()?;
     let then = if model.made.is_some() { ", which says how to make it" } else { "" };
@@ -68,6 +68,7 @@ fn of_engine(engine: &'static str, id: String, languages: Vec<Language>) -> Voic
         licence: model.map_or_else(String::new, |model| model.licence.clone()),
         installed: false,
         advice: None,
+        cloned: None,
         id,
     }
 }
@@ -123,6 +124,12 @@ fn cloned(profile: &VoiceProfile) -> VoiceInfo {
         licence: Catalogue::builtin()
             .voice(&profile.engine)
             .map_or_else(|_| String::new(), |model| model.licence.clone()),
+        cloned: Some(Cloned {
+            permission_by: profile.permission.by.clone(),
+            similarity_before: profile.similarity_before,
+            similarity_after: profile.similarity_after,
+            marked: profile.marked,
+        }),
         ..of_engine(CLONE, format!("{CLONE}/{}", profile.id), profile.languages.clone())
     }
 }
@@ -162,6 +169,7 @@ mod tests {
             // Only what needs no model is there.
             assert_eq!(voice.installed, voice.id == ESPEAK, "{voice:?}");
             assert_eq!(voice.advice.is_none(), voice.installed, "{voice:?}");
+            assert_eq!(voice.cloned, None, "{voice:?}");
         }
         let find = |id: &str| voices.iter().find(|voice| voice.id == id).expect(id);
         let emma = find("kokoro/bf_emma");

@@ -152,6 +152,15 @@ impl Form {
             .ok_or_else(|| Problem::new(Code::MalformedForm, format!("The form lacks the field \"{name}\".")))
     }
 
+    /// Takes a field out that is text, without what is empty around it; empty if it is not there.
+    pub(crate) fn text(&mut self, name: &str) -> Result<String, Problem> {
+        let text = self.take(name).unwrap_or_default();
+        let text = std::str::from_utf8(&text).map_err(|_| {
+            Problem::new(Code::MalformedForm, format!("The field \"{name}\" is no text: write it in UTF-8."))
+        })?;
+        Ok(text.trim().to_owned())
+    }
+
     /// Takes a field out that is JSON.
     pub(crate) fn json<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Problem> {
         let Some(text) = self.take(name) else { return Ok(None) };
@@ -254,6 +263,8 @@ mod tests {
         assert_eq!(good.word::<visage_core::Emotion>("emotion"), Ok(Some(visage_core::Emotion::Sad)));
         assert_eq!(good.json::<BTreeMap<String, f32>>("shapes"), Ok(Some([("a".into(), 0.5)].into())));
         assert_eq!(good.need("size").expect_err("taken").code, Code::MalformedForm);
+        let mut said = read(&[("size", " \"42\" of them\n")]).await.expect("a form");
+        assert_eq!((said.text("size"), said.text("size")), (Ok("\"42\" of them".into()), Ok(String::new())));
         for (parts, words) in
             [(&[("colour", "red")][..], "no field \"colour\""), (&[("size", "1"), ("size", "2")][..], "twice")]
         {

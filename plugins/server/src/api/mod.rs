@@ -3,6 +3,7 @@
 
 mod body;
 mod characters;
+mod cloning;
 mod condition;
 mod docs;
 mod emotions;
@@ -55,6 +56,9 @@ pub(crate) fn router() -> OpenApiRouter<Context> {
         .routes(routes!(render::preview))
         .routes(routes!(render::render))
         .routes(routes!(voices::list))
+        .routes(routes!(cloning::begin))
+        .routes(routes!(cloning::look, cloning::call_off))
+        .routes(routes!(cloning::delete))
         .routes(routes!(synthesize::synthesize))
         .routes(routes!(openai::speech))
         .routes(routes!(docs::openapi))

@@ -344,9 +344,9 @@ fn mood(instructions: &str) -> Option<Emotion> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use visage_testkit::voices_of_a_machine;
 
     use super::*;
-    use crate::api::voices::tests::shelf;
 
     const ENGLISH: &str = "Hello, how are you?";
     const GERMAN: &str = "Hallo, wie geht es dir?";
@@ -405,7 +405,7 @@ mod tests {
         let cases = [
             ("tts-1", "onyx", ENGLISH, true, Ok(("kokoro/am_onyx", English))),
             ("tts-1", "onyx", ENGLISH, false, Ok(("piper-en-joe", English))),
-            // The shelf of this test has no kokoro/af_nova.
+            // The machine of this test has no kokoro/af_nova.
             ("gpt-4o-mini-tts", "nova", ENGLISH, true, Ok(("piper-en-joe", English))),
             ("tts-1-hd", "nova", GERMAN, true, Ok(("kokoro/ef_dora", German))),
             ("tts-1-hd", "nova", GERMAN, false, Ok(("espeak-ng", German))),
@@ -426,7 +426,7 @@ mod tests {
         ];
         for (model, voice, input, kokoro, expected) in cases {
             let asked = asked(&json!({"model": model, "input": input, "voice": voice})).expect("it is one");
-            let order = asked.order(&shelf(kokoro));
+            let order = asked.order(&voices_of_a_machine(kokoro));
             let found = order.as_ref().map(|order| (order.voice.model.as_str(), order.language));
             let found = found.map_err(|refusal| (refusal.status.as_u16(), refusal.code.as_str().unwrap_or_default()));
             assert_eq!(found, expected, "{model} {voice} {input}");

@@ -1,9 +1,10 @@
-//! A recording of a voice, as somebody sends it, becomes what the engines imitate: WAV, mono, 24 kHz, 16 bit. Pure.
+//! A recording of a voice, as somebody sends it, becomes samples, or what the engines imitate: WAV, mono, 24 kHz, 16 bit.
+//! Pure.
 
 use std::io::Cursor;
 
 use bytes::Bytes;
-use visage_core::{SoundError, decode_sound, encode_wav, resample};
+use visage_core::{Sound, SoundError, decode_sound, encode_wav, resample};
 
 use crate::problem::{Code, Problem};
 
@@ -17,10 +18,9 @@ const LONGEST: u32 = 60;
 /// The loudest tenth of a second of a voice is louder than this (RMS, full scale is 1; -50 dB).
 const SILENCE: f32 = 0.003;
 
-/// The recording as it is stored.
-pub(crate) fn voice_reference(file: Bytes) -> Result<Bytes, Problem> {
-    let refuse = |words: &str| Err(Problem::new(Code::UnusableSound, words));
-    let sound = match decode_sound(Cursor::new(file), LONGEST) {
+/// The samples of a recording of at most `longest` seconds, whose file is whole.
+pub(crate) fn samples(file: Bytes, longest: u32) -> Result<Sound, Problem> {
+    let sound = match decode_sound(Cursor::new(file), longest) {
         Ok(sound) => sound,
         Err(error @ SoundError::Unknown) => {
             return Err(Problem::new(Code::WrongFileType, sentence(&error.to_string())));
@@ -28,8 +28,16 @@ pub(crate) fn voice_reference(file: Bytes) -> Result<Bytes, Problem> {
         Err(error) => return Err(Problem::new(Code::UnusableSound, sentence(&error.to_string()))),
     };
     if !sound.whole {
-        return refuse("The sound file is cut off or has damaged pieces. Send the whole file.");
+        let words = "The sound file is cut off or has damaged pieces. Send the whole file.";
+        return Err(Problem::new(Code::UnusableSound, words));
     }
+    Ok(sound)
+}
+
+/// The recording as it is stored.
+pub(crate) fn voice_reference(file: Bytes) -> Result<Bytes, Problem> {
+    let refuse = |words: &str| Err(Problem::new(Code::UnusableSound, words));
+    let sound = samples(file, LONGEST)?;
     if sound.seconds() < SHORTEST {
         let words =
             format!("The recording is {:.1} seconds long; a voice needs at least {SHORTEST} seconds.", sound.seconds());

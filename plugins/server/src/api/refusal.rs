@@ -27,7 +27,11 @@ macro_rules! refusals {
 refusals! {
     Malformed = "400", "The request cannot be read: its query, its headers or the syntax of its body are wrong.";
     NoSuch = "404", "There is no such character, or it has no such part.";
+    NoVoice = "404", "There is no such cloned voice.";
+    NoJob = "404", "There is no such job, or it ended so long ago that it is forgotten.";
     Exists = "409", "What is there does not allow it: the id is taken, the character is the default one, or its file is broken.";
+    BuiltIn = "409", "The voice came with its engine and cannot be deleted.";
+    Finished = "409", "The voice is there already; delete it instead.";
     Changed = "412", "The character was changed in the meantime (If-Match).";
     TooLarge = "413", "The body is longer than this endpoint takes.";
     WrongType = "415", "The body is of a type that this endpoint does not take.";

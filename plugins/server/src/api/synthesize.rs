@@ -135,12 +135,12 @@ fn format(format: Format, rate: Option<f64>) -> Result<SoundFormat, Problem> {
 mod tests {
     use serde_json::json;
     use visage_core::{Emotion, Language};
+    use visage_testkit::voices_of_a_machine;
 
     use super::*;
-    use crate::api::voices::tests::shelf;
 
     fn ordered(body: &serde_json::Value) -> Result<Order, Problem> {
-        order(&shelf(true), &orders::read(body.to_string().as_bytes())?)
+        order(&voices_of_a_machine(true), &orders::read(body.to_string().as_bytes())?)
     }
 
     #[test]
@@ -205,7 +205,10 @@ mod tests {
             let problem = ordered(&body).expect_err(words);
             assert!(problem.code == code && problem.detail.contains(words), "{member}: {problem}");
         }
-        let missing = order(&shelf(false), &orders::read(br#"{"text": "Hello.", "voice": "kokoro"}"#).expect("a body"));
+        let missing = order(
+            &voices_of_a_machine(false),
+            &orders::read(br#"{"text": "Hello.", "voice": "kokoro"}"#).expect("a body"),
+        );
         let missing = missing.expect_err("it is not installed");
         assert_eq!(missing.code, Code::VoiceNotInstalled);
         assert!(missing.detail.ends_with("is not installed; run `visage models fetch kokoro`."), "{missing}");

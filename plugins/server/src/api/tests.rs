@@ -4,7 +4,7 @@
 use std::{
     io::Cursor,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -25,12 +25,12 @@ use tower_service::Service;
 use visage_core::{Blendshape, Iris, LANDMARKS, Language, MouthColours, Raster, Rig, decode_sound, encode_wav};
 use visage_library::{CharacterFile, Library};
 use visage_schedule::{
-    RemoteCommand, RigDoor, RigError, RigRequest, SpeechDoor, SpeechError, SpeechPiece, SpeechRequest, StillDoor,
-    StillRequest,
+    CloneJob, CloneOrder, CloneRefusal, CloneState, CloneVoices, CloningDoor, RemoteCommand, RigDoor, RigError,
+    RigRequest, SpeechDoor, SpeechError, SpeechPiece, SpeechRequest, StillDoor, StillRequest,
 };
 use visage_stream::AudioDecoder;
+use visage_testkit::voices_of_a_machine;
 
-use super::voices::tests::shelf;
 use crate::{
     access::Gate,
     assets::Assets,
@@ -111,7 +111,7 @@ fn piece(last: bool) -> SpeechPiece {
 /// The door of `voice` with the voices of a machine that has Kokoro, and the end at which its requests come out.
 fn speech_door(room: usize) -> (SpeechDoor, Receiver<SpeechRequest>) {
     let (requests, asked) = bounded(room);
-    (SpeechDoor { requests, voices: Arc::new(|| shelf(true)) }, asked)
+    (SpeechDoor { requests, voices: Arc::new(|| voices_of_a_machine(true)) }, asked)
 }
 
 /// Behind the door of `voice`: a piece for each word. "Nothing" cannot be said, at "Fault" no engine is there, and at "End"
@@ -225,6 +225,7 @@ impl Server {
             rigs: Some(RigDoor(rigs)),
             stills: Some(StillDoor(stills)),
             speech: Some(speech),
+            cloning: None,
             places: Arc::default(),
             meters,
             connections: Arc::default(),
@@ -709,11 +710,15 @@ async fn voices_are_listed() {
     let voices = server.get("/api/voices").await;
     assert_eq!(voices.0, StatusCode::OK);
     let voices = voices.json();
-    assert_eq!(voices.as_array().expect("a list").len(), 5);
+    assert_eq!(voices.as_array().expect("a list").len(), 6);
     assert_eq!(
         voices[0],
         json!({"id": "piper-en-joe", "engine": "piper", "name": "piper-en-joe", "languages": ["en"],
-            "description": "a voice", "licence": "MIT", "installed": true, "advice": null})
+            "description": "a voice", "licence": "MIT", "installed": true, "advice": null, "cloned": null})
+    );
+    assert_eq!(
+        voices[5]["cloned"],
+        json!({"permission_by": "Anna", "similarity_before": 0.5, "similarity_after": 0.75, "marked": true})
     );
 }
 
@@ -858,4 +863,208 @@ async fn a_full_door_is_busy() {
 
 fn voice_settings() -> visage_schedule::VoiceSettings {
     visage_schedule::VoiceSettings { model: "espeak-ng".into(), reference: None, speed: 1.0, pitch: 1.0, volume: 1.0 }
+}
+
+/// The workshop behind the door of cloning: takes every order on, unless its name says what is wrong with it.
+#[derive(Default)]
+struct Workshop {
+    orders: Mutex<Vec<CloneOrder>>,
+    jobs: Mutex<Vec<CloneJob>>,
+    deleted: Mutex<Vec<String>>,
+}
+
+impl Workshop {
+    /// A server with a workshop.
+    fn open() -> (Server, Arc<Self>) {
+        let workshop = Arc::<Self>::default();
+        let door = CloningDoor(workshop.clone());
+        (Server::with(|context| context.cloning = Some(door)), workshop)
+    }
+
+    fn set(&self, state: CloneState) {
+        self.jobs.lock().expect("nobody panicked").last_mut().expect("a job").state = state;
+    }
+}
+
+impl CloneVoices for Workshop {
+    fn begin(&self, order: CloneOrder) -> Result<CloneJob, CloneRefusal> {
+        let words = "what to do".to_owned();
+        match order.name.as_str() {
+            "nobody" => return Err(CloneRefusal::Permission(words)),
+            "no name" => return Err(CloneRefusal::Name(words)),
+            "noise" => return Err(CloneRefusal::Recording(words)),
+            "no engine" => return Err(CloneRefusal::NotInstalled(words)),
+            "full" => return Err(CloneRefusal::Busy),
+            "fault" => return Err(CloneRefusal::Unavailable(words)),
+            "panic" => panic!("as the name asks for"),
+            _ => {}
+        }
+        let job = CloneJob { id: "0123456789ab-1".into(), name: order.name.clone(), state: CloneState::Waiting };
+        self.orders.lock().expect("nobody panicked").push(order);
+        self.jobs.lock().expect("nobody panicked").push(job.clone());
+        Ok(job)
+    }
+
+    fn look(&self, id: &str) -> Option<CloneJob> {
+        self.jobs.lock().expect("nobody panicked").iter().find(|job| job.id == id).cloned()
+    }
+
+    fn call_off(&self, id: &str) -> Option<CloneJob> {
+        let mut jobs = self.jobs.lock().expect("nobody panicked");
+        let job = jobs.iter_mut().find(|job| job.id == id)?;
+        if !job.state.has_ended() {
+            job.state = CloneState::CalledOff;
+        }
+        Some(job.clone())
+    }
+
+    fn delete(&self, voice: &str) -> Result<(), CloneRefusal> {
+        if voice == "clone/nobody" {
+            return Err(CloneRefusal::Unknown("there is no cloned voice \"nobody\"".into()));
+        }
+        self.deleted.lock().expect("nobody panicked").push(voice.to_owned());
+        Ok(())
+    }
+}
+
+const CLONE: &str = "/api/voices/clone";
+
+/// A form for a clone with one field changed, or left out if it is given no value.
+fn clone_form(field: &str, value: Option<&[u8]>) -> (&'static str, Vec<u8>) {
+    let sound = voice(4.0);
+    let fields: [(&str, &[u8]); 5] = [
+        ("recording", &sound),
+        ("name", b"Anna"),
+        ("language", b"de"),
+        ("permission", b" I allow that my voice is cloned. "),
+        ("by", "Anna Ölçer".as_bytes()),
+    ];
+    let others = fields.into_iter().filter(|(name, _)| *name != field);
+    form(&others.chain(value.map(|value| (field, value))).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn a_recording_becomes_a_voice_in_its_time() {
+    let (mut server, workshop) = Workshop::open();
+    let (kind, body) = clone_form("denoise", Some(b"true"));
+    let begun = server.send("POST", CLONE, kind, body).await;
+    let path = "/api/voices/clone/0123456789ab-1";
+    assert_eq!((begun.0, begun.header(header::LOCATION)), (StatusCode::ACCEPTED, path), "{:?}", begun.2);
+    let order = workshop.orders.lock().expect("nobody panicked")[0].clone();
+    assert_eq!((order.samples.len(), order.rate), (64_000, 16_000));
+    assert_eq!((order.name.as_str(), order.by.as_str(), order.language), ("Anna", "Anna Ölçer", Language::German));
+    assert_eq!(order.permission, "I allow that my voice is cloned.");
+    assert_eq!((order.denoise, order.tries), (true, 30));
+
+    let body = |state: &str, progress: f32| {
+        json!({"id": "0123456789ab-1", "name": "Anna", "state": state, "progress": progress, "voice": null,
+            "similarity_before": null, "similarity_after": null, "reason": null})
+    };
+    assert_eq!(begun.json(), body("waiting", 0.0));
+    assert_eq!(server.get(path).await.json(), body("waiting", 0.0));
+    workshop.set(CloneState::Fitting { progress: 0.25 });
+    assert_eq!(server.get(path).await.json(), body("fitting", 0.25));
+    workshop.set(CloneState::Failed { reason: "the disk is full".into() });
+    let mut failed = body("failed", 0.0);
+    failed["reason"] = json!("The disk is full.");
+    assert_eq!(server.get(path).await.json(), failed);
+    let voice = "clone/anna".to_owned();
+    workshop.set(CloneState::Done { voice, similarity_before: 0.5, similarity_after: 0.75 });
+    let mut done = body("done", 1.0);
+    (done["voice"], done["similarity_before"], done["similarity_after"]) =
+        (json!("clone/anna"), json!(0.5), json!(0.75));
+    assert_eq!(server.get(path).await.json(), done);
+}
+
+#[tokio::test]
+async fn what_cannot_be_cloned_is_refused_with_the_reason() {
+    let (mut server, workshop) = Workshop::open();
+    let (short, silent, long) = (voice(1.0), encode_wav(&[0.0; 64_000], 16_000), voice(121.0));
+    let cut = &silent[..silent.len() - 20_000];
+    let cases: [(&str, Option<&[u8]>, u16, &str); 19] = [
+        ("recording", None, 422, "malformed_form"),
+        ("recording", Some(b"\x89PNG\r\n\x1a\n"), 415, "wrong_file_type"),
+        ("recording", Some(b""), 415, "wrong_file_type"),
+        ("recording", Some(cut), 422, "unusable_sound"),
+        ("recording", Some(&long), 422, "unusable_sound"),
+        ("language", None, 422, "unknown_language"),
+        ("language", Some(b"fr"), 422, "unknown_language"),
+        ("by", Some(b"\xff\xfe"), 422, "malformed_form"),
+        ("tries", Some(b"0"), 422, "setting_out_of_range"),
+        ("tries", Some(b"101"), 422, "setting_out_of_range"),
+        ("tries", Some(b"many"), 422, "malformed_form"),
+        ("denoise", Some(b"perhaps"), 422, "malformed_form"),
+        ("colour", Some(b"red"), 422, "malformed_form"),
+        ("name", Some(b"nobody"), 422, "permission_missing"),
+        ("name", Some(b"no name"), 422, "malformed_form"),
+        ("name", Some(b"noise"), 422, "unusable_sound"),
+        ("name", Some(b"no engine"), 422, "voice_not_installed"),
+        ("name", Some(b"full"), 503, "busy"),
+        ("name", Some(b"fault"), 503, "unavailable"),
+    ];
+    for (field, value, status, code) in cases {
+        let (kind, body) = clone_form(field, value);
+        let refused = server.send("POST", CLONE, kind, body).await;
+        assert_eq!(refused.refusal(), (status, code.to_owned()), "{field} {:?}", refused.2);
+    }
+    let (kind, body) = clone_form("name", Some(b"panic"));
+    assert_eq!(server.send("POST", CLONE, kind, body).await.refusal(), (503, "unavailable".into()));
+    assert_eq!(server.send("POST", CLONE, JSON, "{}").await.refusal(), (415, "wrong_content_type".into()));
+    assert!(workshop.orders.lock().expect("nobody panicked").is_empty());
+    // Whether it is long enough for a voice is for whoever hears speech in it.
+    let (kind, body) = clone_form("recording", Some(&short));
+    assert_eq!(server.send("POST", CLONE, kind, body).await.0, StatusCode::ACCEPTED);
+    // The largest recording that is taken, and some words.
+    let (kind, body) = clone_form("recording", Some(&vec![0; 21 << 20]));
+    assert_eq!(server.send("POST", CLONE, kind, body).await.refusal(), (413, "body_too_large".into()));
+}
+
+#[tokio::test]
+async fn a_clone_is_called_off_until_it_is_there() {
+    let (mut server, workshop) = Workshop::open();
+    let path = "/api/voices/clone/0123456789ab-1";
+    for method in ["GET", "DELETE"] {
+        for unknown in [path, "/api/voices/clone/%ff", "/api/voices/clone/anna"] {
+            let nobody = server.ask(method, unknown, &[], Body::empty()).await;
+            assert_eq!(nobody.refusal(), (404, "unknown_job".into()), "{method} {unknown}");
+        }
+    }
+    let (kind, body) = clone_form("", None);
+    server.send("POST", CLONE, kind, body).await;
+    let off = server.ask("DELETE", path, &[], Body::empty()).await;
+    assert_eq!((off.0, off.2.len()), (StatusCode::NO_CONTENT, 0));
+    assert_eq!(server.get(path).await.json()["state"], "called_off");
+    // Twice is as good as once.
+    assert_eq!(server.ask("DELETE", path, &[], Body::empty()).await.0, StatusCode::NO_CONTENT);
+    workshop.set(CloneState::Done { voice: "clone/anna".into(), similarity_before: 0.5, similarity_after: 0.75 });
+    let done = server.ask("DELETE", path, &[], Body::empty()).await;
+    assert_eq!(done.refusal(), (409, "job_finished".into()));
+}
+
+#[tokio::test]
+async fn cloned_voices_can_be_deleted_and_no_others() {
+    let (mut server, workshop) = Workshop::open();
+    for (id, refusal) in [
+        ("clone%2Fanna", None),
+        ("anna", None),
+        ("clone%2Fnobody", Some((404, "no_such_voice"))),
+        ("espeak-ng", Some((409, "voice_built_in"))),
+        ("kokoro%2Faf_heart", Some((409, "voice_built_in"))),
+        // The address of clones, to which one sends.
+        ("clone", Some((405, "method_not_allowed"))),
+    ] {
+        let answer = server.ask("DELETE", &format!("/api/voices/{id}"), &[], Body::empty()).await;
+        match refusal {
+            None => assert_eq!((answer.0, answer.2.len()), (StatusCode::NO_CONTENT, 0), "{id}"),
+            Some((status, code)) => assert_eq!(answer.refusal(), (status, code.to_owned()), "{id}"),
+        }
+    }
+    assert_eq!(*workshop.deleted.lock().expect("nobody panicked"), ["clone/anna", "anna"]);
+    let mut without = Server::new();
+    for (method, path) in [("DELETE", "/api/voices/anna"), ("GET", "/api/voices/clone/0123456789ab-1")] {
+        let refused = without.ask(method, path, &[], Body::empty()).await;
+        assert_eq!(refused.refusal(), (503, "unavailable".into()), "{method} {path}");
+    }
+    let (kind, body) = clone_form("", None);
+    assert_eq!(without.send("POST", CLONE, kind, body).await.refusal(), (503, "unavailable".into()));
 }

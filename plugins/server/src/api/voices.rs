@@ -49,31 +49,3 @@ impl From<ChoiceError> for Problem {
         Self::new(code, sentence(&error.to_string()))
     }
 }
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use visage_core::Language::{self, English, German};
-
-    use super::*;
-
-    /// What a machine has with the default models, and with Kokoro or without.
-    pub(crate) fn shelf(kokoro: bool) -> Vec<VoiceInfo> {
-        let voice = |id: &str, engine: &'static str, languages: &[Language], installed: bool| VoiceInfo {
-            id: id.to_owned(),
-            engine,
-            name: id.to_owned(),
-            languages: languages.to_vec(),
-            description: "a voice".to_owned(),
-            licence: "MIT".to_owned(),
-            installed,
-            advice: (!installed).then(|| format!("run `visage models fetch {engine}`")),
-        };
-        vec![
-            voice("piper-en-joe", "piper", &[English], true),
-            voice("espeak-ng", "espeak-ng", &[English, German], true),
-            voice("kokoro/af_heart", "kokoro", &[English], kokoro),
-            voice("kokoro/ef_dora", "kokoro", &[German], kokoro),
-            voice("kokoro/am_onyx", "kokoro", &[English], kokoro),
-        ]
-    }
-}
