@@ -149,6 +149,7 @@ mod tests {
                 similarity_before,
                 similarity_after: 0.724,
                 marked: true,
+                loudness: None,
             };
             assert!(told(&profile).starts_with(expected), "{}", told(&profile));
         }
