@@ -24,8 +24,9 @@ use visage_stage::{is_drawing, wait_for_frames};
 /// empty slowly, and the picture would wait for the sound.
 const CATCH_UP: u64 = 3;
 
-/// How long a tick without a clock waits for the workers. A model loads in seconds; a minute means that one hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a tick without a clock waits for the workers. A picture of the neural renderer takes a minute on a slow and busy
+/// processor; ten mean that a worker hangs.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// How often it looks whether they are done.
 const LOOK_AGAIN: Duration = Duration::from_micros(500);
 
