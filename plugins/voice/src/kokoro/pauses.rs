@@ -94,6 +94,7 @@ mod tests {
             ("ʌ4 p1 ,2 m2", "vvv----vv", "ʌ4 p1 ,2 m2"),
             // Five frames are a pause between two words, four are a stop's closure. After a mark the pause is there already.
             ("z6 _3 w2", "vvvv-----vv", "z4 ,5 w2"),
+            ("u4 ː2 _3 w2", "vvvv-----vv", "u4 ː0 ,5 w2"),
             ("z6 _3 w2", "vvvvv----vv", "z6 _3 w2"),
             ("z4 ,2 _3 w2", "vvvv-----vv", "z4 ,2 _3 w2"),
             // Nothing is heard at all, or there is nothing before the pause.
