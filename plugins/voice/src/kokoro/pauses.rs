@@ -1,8 +1,9 @@
 //! Where Kokoro's sound falls silent, and what that says of its durations: they count most of a pause to the phoneme before
 //! it.
 //!
-//! Measured on 20 sentences of two voices: the phoneme before a mark of punctuation lasts 0.2 to 0.5 s longer than it is
-//! heard, while the one after a pause begins when its time does. Voices also pause between words where there is no mark.
+//! Measured on 20 sentences of two voices: the phoneme before a mark of punctuation lasts as a rule 0.2 to 0.5 s longer
+//! than it is heard, while the one after a pause begins when its time does. Voices also pause between
+//! words where there is no mark.
 
 use super::{FRAME, RATE};
 use crate::{TimedSymbol, ipa};
@@ -18,8 +19,8 @@ const CLOSURE: usize = RATE as usize * 12 / 100;
 const SHORTEST: usize = 2 * FRAME;
 
 /// Gives silence to the pause that it belongs to: a phoneme ends where the sound before a mark falls silent, and a space in a
-/// longer silence is a pause as well (it becomes a comma). `symbols` are all those of `samples`; their lengths are whole
-/// frames and keep their sum.
+/// longer silence is a pause as well (it becomes a comma). `symbols` are all those of `samples`; their lengths, whole
+/// frames before, keep their sum.
 pub(super) fn pause_in_silence(symbols: &mut [TimedSymbol], samples: &[f32]) {
     let silent = silent(samples);
     let mut start = 0;
