@@ -5,6 +5,7 @@
 //! `[1]` → `audio` f32 `[samples]` at 24 kHz. The internal tensor `/encoder/Round_output_0` f32 `[1, n + 2]` holds the
 //! frames of each token; a frame is 600 samples. The model draws no random numbers: a text always gives the same samples.
 
+mod pauses;
 mod symbols;
 mod voices;
 
@@ -18,6 +19,7 @@ use visage_schedule::VoiceSettings;
 use crate::{
     Clause, Engine, Speech, TimedSymbol, VoiceError, clauses, espeak::Phonemiser, join_symbols, piper::pitched_rate,
 };
+use pauses::pause_in_silence;
 use symbols::{Accent, EDGE, cut, id, sounds};
 
 pub use voices::{KOKORO, KOKORO_VOICES, KokoroVoice, kokoro_voice};
@@ -155,31 +157,40 @@ impl KokoroEngine {
         let samples: Vec<f32> =
             sound.iter().map(|sample| if sample.is_finite() { sample.clamp(-2.0, 2.0) } else { 0.0 }).collect();
         let frames: Vec<usize> = frames.iter().map(|frames| frames.max(0.0) as usize).collect();
-        Ok((samples, timed(&spoken, &frames, sound.len())?))
+        let symbols = timed(&spoken, &frames, &samples)?;
+        Ok((samples, symbols))
     }
 }
 
-/// The samples of each symbol, edges included, where they are in the sound. Symbols that stand for several phonemes share theirs out equally.
+/// The samples of each symbol, edges included, where they are in the sound. Symbols that stand for several phonemes share
+/// theirs out equally, after the silence before a pause was taken off.
 ///
 /// # Errors
 /// The durations are not those of the symbols, or not of this sound.
-fn timed(spoken: &[(char, i64)], frames: &[usize], samples: usize) -> Result<Vec<TimedSymbol>, VoiceError> {
+fn timed(spoken: &[(char, i64)], frames: &[usize], samples: &[f32]) -> Result<Vec<TimedSymbol>, VoiceError> {
     if frames.len() != spoken.len() + 2 {
         return Err(VoiceError::Output(format!("{} durations for {} symbols", frames.len(), spoken.len())));
     }
-    let total = frames.iter().sum::<usize>() * FRAME;
-    if total != samples {
-        return Err(VoiceError::Output(format!("durations of {total} samples for {samples} samples")));
+    let (total, made) = (frames.iter().sum::<usize>() * FRAME, samples.len());
+    if total != made {
+        return Err(VoiceError::Output(format!("durations of {total} samples for {made} samples")));
     }
     let symbols = std::iter::once(BEGIN).chain(spoken.iter().map(|(symbol, _)| *symbol)).chain([END]);
-    let mut timed = Vec::new();
     let ahead = frames[0].min(AHEAD);
-    for (symbol, frames) in symbols.zip(frames) {
-        let length = match symbol {
-            BEGIN => frames - ahead,
-            END => frames + ahead,
-            _ => *frames,
-        } * FRAME;
+    let mut symbols: Vec<TimedSymbol> = symbols
+        .zip(frames)
+        .map(|(symbol, frames)| {
+            let frames = match symbol {
+                BEGIN => frames - ahead,
+                END => frames + ahead,
+                _ => *frames,
+            };
+            TimedSymbol { symbol, length: frames * FRAME }
+        })
+        .collect();
+    pause_in_silence(&mut symbols, samples);
+    let mut timed = Vec::new();
+    for TimedSymbol { symbol, length } in symbols {
         let several = sounds(&symbol);
         match several.chars().count() {
             0 => timed.push(TimedSymbol { symbol, length }),
@@ -268,7 +279,8 @@ mod tests {
         let spoken: Vec<(char, i64)> = "ʧˈAnʤ.".chars().map(|symbol| (symbol, id(symbol).expect("a symbol"))).collect();
         let frames = [9, 3, 0, 5, 2, 4, 6, 1];
         let total = frames.iter().sum::<usize>() * FRAME;
-        let timed = timed(&spoken, &frames, total).expect("they belong together");
+        let sound = vec![0.1; total];
+        let timed = timed(&spoken, &frames, &sound).expect("they belong together");
         assert_eq!(timed.iter().map(|symbol| symbol.length).sum::<usize>(), total);
         let phonemes: Vec<_> =
             join_symbols(&timed).into_iter().map(|p| (p.phoneme, p.start / FRAME, p.end / FRAME)).collect();
@@ -277,7 +289,7 @@ mod tests {
         let expected: Vec<_> = expected.map(|(phoneme, from, to)| (phoneme.to_owned(), from, to)).into();
         assert_eq!(phonemes, expected);
 
-        for (frames, samples) in [(&frames[1..], total), (&frames[..], total - 1)] {
+        for (frames, samples) in [(&frames[1..], &sound[..]), (&frames[..], &sound[1..])] {
             assert!(matches!(super::timed(&spoken, frames, samples), Err(VoiceError::Output(_))));
         }
     }
