@@ -185,12 +185,14 @@ struct Told<'w> {
     notices: ResMut<'w, Notices>,
 }
 
+/// What has to be loaded for a voice: its model, and a recording that is to be imitated.
+type Needed = (Language, String, Option<Arc<[f32]>>);
+
 /// Whose voices were last taken over.
 #[derive(Default)]
 struct Known {
     id: String,
-    /// What has to be loaded for them: models, and recordings that are to be imitated.
-    models: Vec<(Language, String, Option<Arc<[f32]>>)>,
+    needed: Vec<Needed>,
 }
 
 /// The voices of a new character, or of one that was edited, count from now on, and they are loaded before they have to
@@ -202,13 +204,13 @@ fn take_voices(mut voice: ResMut<Voice>, mut known: Local<Known>, character: Opt
     // piece that sounds.
     voice.queue.revoice(|language| voice_for(&profile.voices, language), known.id != profile.id);
     known.id.clone_from(&profile.id);
-    let of = |(language, settings): &(Language, VoiceSettings)| {
+    let of = |(language, settings): &(Language, VoiceSettings)| -> Needed {
         (*language, settings.model.clone(), settings.reference.clone())
     };
-    let models: Vec<_> = profile.voices.iter().map(of).collect();
-    if known.models != models {
+    let needed: Vec<_> = profile.voices.iter().map(of).collect();
+    if known.needed != needed {
         voice.prepare(profile.voices.clone());
-        known.models = models;
+        known.needed = needed;
     }
 }
 
