@@ -7,7 +7,7 @@ use chrono::Utc;
 use indicatif::{ProgressBar, ProgressStyle};
 use visage_cloning::{
     ClipOptions, Embedding, FitProgress, Fitted, Go, MARKED, MarkKey, Permission, ReferenceClip, SpeakerEncoder,
-    VoiceProfile, denoise, detect,
+    VoiceProfile, check_voice_name, denoise, detect,
 };
 use visage_core::SAMPLE_RATE;
 use visage_models::Store;
@@ -23,6 +23,7 @@ pub fn run(asked: &CloneVoice) -> anyhow::Result<()> {
     let permission = Permission { text: asked.permission.clone(), by: asked.by.clone(), at: Utc::now() };
     // What needs no time comes first.
     permission.check()?;
+    check_voice_name(&asked.name)?;
     let recording = sound::read(&asked.recording)?;
     let clip = ReferenceClip::check(&recording.samples, SAMPLE_RATE, ClipOptions { denoise: asked.denoise })
         .with_context(|| format!("{} cannot be cloned", asked.recording.display()))?;
