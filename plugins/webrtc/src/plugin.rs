@@ -165,11 +165,9 @@ fn tell_state(
     mut studio: ResMut<Studio>,
     mut listening: ResMut<Listening>,
     mut hearing: MessageReader<Hearing>,
-    conversation: Res<Conversation>,
-    mood: Res<Mood>,
+    (conversation, speech, mood): (Res<Conversation>, Res<SpokenTurns>, Res<Mood>),
     character: Option<Res<ActiveCharacter>>,
-    (characters, speech): (Res<CharacterList>, Res<SpokenTurns>),
-    (notices, renderers): (Res<Notices>, Res<Renderers>),
+    (characters, notices, renderers): (Res<CharacterList>, Res<Notices>, Res<Renderers>),
 ) {
     if let Some(last) = hearing.read().last() {
         listening.0 = last.on;
