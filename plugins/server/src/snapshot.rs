@@ -65,7 +65,7 @@ pub(crate) struct LatencyBody {
 
 /// How a renderer does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-#[schema(as = Renderer)]
+#[schema(as = RendererState)]
 pub(crate) struct RendererBody {
     /// Its name: "liveportrait", "liveportrait-baked", "warp".
     name: &'static str,

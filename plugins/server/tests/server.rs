@@ -187,6 +187,7 @@ fn wrong_requests_are_refused_in_words() {
         ("POST", "/api/emotion", JSON, r#"{"emotion":"sad","strength":2}"#, 422, "strength_out_of_range"),
         ("POST", "/api/characters/nobody/activate", &[], "", 404, "unknown_character"),
         ("POST", "/api/stop?turn=last", &[], "", 400, "malformed_query"),
+        ("POST", "/api/stop?turn=-1", &[], "", 400, "malformed_query"),
         ("POST", "/api/stop", &[("origin", "http://evil.example")], "", 403, "foreign_origin"),
         ("POST", "/api/stop", &[("origin", "null")], "", 403, "foreign_origin"),
         ("GET", "/api/state", &[("host", "evil.example")], "", 421, "unknown_host"),

@@ -48,7 +48,7 @@ pub(crate) struct CloneForm {
     #[schema(min_length = 1, max_length = 80, example = "Anna")]
     name: String,
     /// What it is to speak.
-    #[schema(inline, value_type = visage_core::Language)]
+    #[schema(value_type = visage_core::Language)]
     language: String,
     /// The words by which the owner of the voice allows it to be cloned. They are kept with the voice.
     #[schema(min_length = 10, max_length = 2_000, example = "I allow that my voice is cloned.")]

@@ -35,7 +35,8 @@ const MAX_ORDER_BYTES: usize = 64 * 1024;
 #[serde(deny_unknown_fields)]
 pub(crate) struct StopQuery {
     /// Only this turn, whether it is said or waits: one of `speech` of the state. The others go on.
-    turn: Option<u64>,
+    #[param(minimum = 0)]
+    turn: Option<i64>,
 }
 
 /// Whether the program lives.
@@ -118,7 +119,10 @@ pub(crate) async fn stop(
     State(context): State<Context>,
     Asked(asked): Asked<StopQuery>,
 ) -> Result<StatusCode, Problem> {
-    context.give(asked.turn.map_or(RemoteCommand::Stop, |turn| RemoteCommand::Cancel { turn: TurnId(turn) }))
+    let Some(turn) = asked.turn else { return context.give(RemoteCommand::Stop) };
+    let turn = u64::try_from(turn)
+        .map_err(|_| Problem::new(Code::MalformedQuery, format!("The query is wrong: there is no turn {turn}.")))?;
+    context.give(RemoteCommand::Cancel { turn: TurnId(turn) })
 }
 
 /// Watch
