@@ -48,7 +48,7 @@ pub(crate) struct EmotionBody {
     emotion: String,
     /// How much; fully if left out.
     #[schema(minimum = 0.0, maximum = 1.0)]
-    strength: Option<f32>,
+    strength: Option<f64>,
 }
 
 /// `POST /api/say`.
@@ -76,7 +76,7 @@ pub(crate) fn show_emotion(body: &[u8]) -> Result<RemoteCommand, Problem> {
         let detail = format!("The strength is {strength}; it goes from 0 (not at all) to 1 (fully).");
         return Err(Problem::new(Code::StrengthOutOfRange, detail));
     }
-    Ok(RemoteCommand::Emotion { emotion: emotion(&body.emotion)?, strength })
+    Ok(RemoteCommand::Emotion { emotion: emotion(&body.emotion)?, strength: strength as f32 })
 }
 
 /// A body that is JSON of this form.
