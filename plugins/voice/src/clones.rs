@@ -218,13 +218,10 @@ fn keep(path: &std::path::Path, heard: &HeardVoices) {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Utc;
-    use visage_cloning::Permission;
-
     use super::*;
     use crate::{
         Synthesiser,
-        testing::{recording, small_xtts},
+        testing::{profile, recording, small_xtts},
         voices::voices_with,
     };
 
@@ -234,26 +231,6 @@ mod tests {
             [("clone/anna", Some("anna")), ("clone", None), ("clones/anna", None), ("kokoro/af_sky", None)]
         {
             assert_eq!(cloned_id(model), id, "{model}");
-        }
-    }
-
-    fn profile(id: &str) -> VoiceProfile {
-        VoiceProfile {
-            id: id.to_owned(),
-            name: "Anna".to_owned(),
-            engine: crate::KOKORO.to_owned(),
-            languages: vec![Language::German],
-            created: Utc::now(),
-            source_sha256: "0".repeat(64),
-            permission: Permission {
-                text: "I allow that my voice is cloned.".to_owned(),
-                by: "Anna".to_owned(),
-                at: Utc::now(),
-            },
-            similarity_before: 0.6,
-            similarity_after: 0.7,
-            marked: true,
-            loudness: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What tests speak with: a small XTTS with random weights, which makes noise of any text, and recordings.
+//! What tests speak with: a small XTTS with random weights, which makes noise of any text, recordings, and profiles.
 
 use std::{
     fs,
@@ -7,11 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use visage_core::{decode_sound, resample};
+use chrono::Utc;
+use visage_cloning::{Permission, VoiceProfile};
+use visage_core::{Language, decode_sound, resample};
 use visage_models::{Catalogue, Store};
 use visage_schedule::VoiceSettings;
 
-use crate::XTTS;
+use crate::{KOKORO, XTTS};
 
 /// A folder of another crate of this project.
 fn folder(path: &str) -> PathBuf {
@@ -35,4 +37,22 @@ pub(crate) fn recording(name: &str) -> Arc<[f32]> {
     let file = File::open(folder("cloning/fixtures").join(format!("{name}.flac"))).expect("it is in the project");
     let sound = decode_sound(file, 60).expect("a sound");
     resample(&sound.samples, sound.rate, VoiceSettings::REFERENCE_RATE).into()
+}
+
+/// The profile of a voice that was cloned from nobody.
+pub(crate) fn profile(id: &str) -> VoiceProfile {
+    let now = Utc::now();
+    VoiceProfile {
+        id: id.to_owned(),
+        name: "Anna".to_owned(),
+        engine: KOKORO.to_owned(),
+        languages: vec![Language::German],
+        created: now,
+        source_sha256: "0".repeat(64),
+        permission: Permission { text: "I allow that my voice is cloned.".to_owned(), by: "Anna".to_owned(), at: now },
+        similarity_before: 0.6,
+        similarity_after: 0.7,
+        marked: true,
+        loudness: None,
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     Goes::{Either, On, WithCapital, WithNumber},
     Place, Rule, backwards, forwards, fractions,
     letters::mixed_name,
-    numbers::{Form, Number, cardinal, digits, ordinal, roman, year},
+    numbers::{Form, Number, cardinal, digits, is_surely_roman, ordinal, roman, year},
     quantities::{self, currency, magnitude, money, quantity},
 };
 
@@ -490,13 +490,14 @@ pub(super) fn word(word: &str, place: Place) -> Option<(usize, String)> {
     }
     let number = roman(word)?.to_string();
     let previous = backwards(&place.text[..place.at]).next().unwrap_or_default();
-    let long = word.len() > 1;
     // "The best part I know" is no part one.
-    if NUMBERED.contains(&previous.to_lowercase().as_str()) && (long || previous.starts_with(char::is_uppercase)) {
+    if NUMBERED.contains(&previous.to_lowercase().as_str())
+        && (word.len() > 1 || previous.starts_with(char::is_uppercase))
+    {
         return Some((word.len(), cardinal(&number, Form::Counting, English)));
     }
-    // "Elizabeth I" and "Malcolm X" are no safe guesses, nor are letters that mean something else.
-    if !long || word.contains(['L', 'C']) || matches!(word, "XX" | "XXX") {
+    // "Elizabeth I" and "Malcolm X" are no safe guesses.
+    if !is_surely_roman(word) {
         return None;
     }
     let ruler = RULERS.contains(&previous);

@@ -9,7 +9,7 @@ use super::{
     Goes::{Either, On, WithNumber},
     Place, Rule, backwards, forwards, fractions,
     letters::mixed_name,
-    numbers::{Form, Number, capitalised, cardinal, digits, ordinal, roman, year},
+    numbers::{Form, Number, capitalised, cardinal, digits, is_surely_roman, ordinal, roman, year},
     quantities::{self, currency, magnitude, money, quantity},
 };
 
@@ -508,8 +508,7 @@ pub(super) fn word(word: &str, place: Place) -> Option<(usize, String)> {
             };
         return Some((word.len() + 1, format!("{article} {}", capitalised(&ordinal(&number, ending, German)))));
     }
-    let safe = word.len() > 1 && !word.contains(['L', 'C']) && !matches!(word, "XX" | "XXX");
-    safe.then(|| (word.len(), cardinal(&number, Form::Counting, German)))
+    is_surely_roman(word).then(|| (word.len(), cardinal(&number, Form::Counting, German)))
 }
 
 /// Whether a sign keeps the parts of one word apart: "Kolleg*innen", "Schüler:in".

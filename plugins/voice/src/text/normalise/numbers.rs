@@ -195,6 +195,12 @@ pub fn vulgar(character: char) -> Option<(&'static str, &'static str)> {
     })
 }
 
+/// Whether letters are a Roman numeral wherever they stand, as [`roman`] reads them: "I" and "X" may be words or names, and so may
+/// letters with an L or a C, and sizes.
+pub fn is_surely_roman(text: &str) -> bool {
+    text.len() > 1 && !text.contains(['L', 'C']) && !matches!(text, "XX" | "XXX")
+}
+
 /// The value of a Roman numeral in capitals, 1..=3999; `None` for what is none in the usual form.
 pub fn roman(text: &str) -> Option<u32> {
     const STEPS: [(&str, u32); 13] = [
