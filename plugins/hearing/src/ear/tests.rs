@@ -158,13 +158,22 @@ fn a_pause_ends_the_partial_run_under_way() {
 
 #[test]
 fn a_partial_run_that_covers_the_voice_is_waited_for() {
-    let mut ear = Ear::new(Pauses::default());
-    ear.push(&speech()[..60_000]);
-    let partial = ear.take_job().expect("a partial run");
-    ear.push(&[0.0; 48_000]);
-    let covered = partial.samples.len();
-    let heard = ear.utterance.as_ref().expect("it goes on").last_voice;
-    assert_eq!(partial.stop.is_set(), covered + MISSED < heard, "{covered} of {heard}");
+    let (speech, silence) = (speech(), [0.0; 768]);
+    // After so many blocks of voice there is silence: when does the first run begin, and is it left off?
+    let run = |voice: usize| {
+        let mut ear = Ear::new(Pauses::default());
+        let mut partial = None;
+        for (index, block) in speech.chunks(768).take(voice).chain(std::iter::repeat_n(&silence[..], 63)).enumerate() {
+            ear.push(block);
+            partial = partial.or_else(|| ear.take_job().map(|job| (index, job)));
+        }
+        let (index, job) = partial.expect("a partial run");
+        (index, job.stop.is_set())
+    };
+    let (begins, left_off) = run(90);
+    assert!(left_off, "most of the voice came later");
+    // The detector goes on for eight blocks, of which the run has missed three.
+    assert_eq!(run(begins - 4), (begins, false));
 }
 
 /// Interrupting waits for nothing but the first `Voice(true)`: it stands for nine ticks, however short the voice.
